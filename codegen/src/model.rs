@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use proc_macro2::Ident;
-use syn::Type;
+use syn::{Attribute, FnArg, Type, Visibility, punctuated::Punctuated, token::Comma};
 
 /// A checked service.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Service {
-    /// Lines of documentation, as the user wrote them, not yet made safe for rustdoc.
+    /// Lines of documentation, safe for rustdoc.
     pub docs: Vec<String>,
     /// `chat.v1`; may be empty.
     pub package: String,
@@ -18,17 +18,39 @@ pub struct Service {
     pub proto_name: String,
     /// The Rust trait's name; `ChatClient` and `ChatServer` come from it.
     pub rust_name: Ident,
-    /// Marked deprecated.
-    pub deprecated: bool,
+    /// Who sees what is generated.
+    pub visibility: Visibility,
+    /// `#[deprecated]`, with whatever it says.
+    pub deprecated: Option<Attribute>,
+    /// Other attributes, for the trait alone.
+    pub attributes: Vec<Attribute>,
     /// In the order of the schema; at least the order in which they were written.
     pub methods: Vec<Method>,
+}
+
+impl Service {
+    /// `chat.v1.Chat`: its name on the wire.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if self.package.is_empty() {
+            self.proto_name.clone()
+        } else {
+            format!("{}.{}", self.package, self.proto_name)
+        }
+    }
+
+    /// `chat.v1.Chat/Join`: a method's name on the wire.
+    #[must_use]
+    pub fn route(&self, method: &Method) -> String {
+        format!("{}/{}", self.full_name(), method.proto_name)
+    }
 }
 
 /// A checked method.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Method {
-    /// Lines of documentation.
+    /// Lines of documentation, safe for rustdoc.
     pub docs: Vec<String>,
     /// `Join`: its name in the schema and on the wire.
     pub proto_name: String,
@@ -40,8 +62,24 @@ pub struct Method {
     pub input: Type,
     /// The Rust type of the answer, or of its items; `()` for a push.
     pub output: Type,
+    /// `#[deprecated]`, with whatever it says.
+    pub deprecated: Option<Attribute>,
     /// What the schema says of it.
     pub options: MethodOptions,
+    /// The signature as the user wrote it, if it was written in Rust.
+    pub written: Option<Written>,
+}
+
+/// A method's signature as the user wrote it in a trait. `expand` emits it so that their imports are used and errors of
+/// rustc point at their tokens.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Attributes that codegen does not know, for the trait's method alone.
+    pub attributes: Vec<Attribute>,
+    /// `&self, ctx: &Context, req: JoinRequest`.
+    pub inputs: Punctuated<FnArg, Comma>,
+    /// `Result<JoinReply, Status>`.
+    pub output: Type,
 }
 
 /// The shape of a method.
@@ -69,8 +107,6 @@ pub struct MethodOptions {
     pub max_message: Option<u64>,
     /// The standard `idempotency_level`.
     pub idempotency: Idempotency,
-    /// Marked deprecated.
-    pub deprecated: bool,
 }
 
 /// A method's time limit.
