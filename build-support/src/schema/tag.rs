@@ -1,0 +1,18 @@
+//! Field numbers of `descriptor.proto`: the steps of a path into a file's source information.
+
+/// `FileDescriptorProto.dependency`.
+pub(crate) const DEPENDENCY: i32 = 3;
+/// `FileDescriptorProto.service`.
+pub(crate) const SERVICE: i32 = 6;
+/// `ServiceDescriptorProto.method`.
+pub(crate) const METHOD: i32 = 2;
+/// The name of a service, a method, a message.
+pub(crate) const NAME: i32 = 1;
+/// `MethodDescriptorProto.input_type`.
+pub(crate) const INPUT: i32 = 2;
+/// `MethodDescriptorProto.output_type`.
+pub(crate) const OUTPUT: i32 = 3;
+/// `MethodDescriptorProto.options`.
+pub(crate) const METHOD_OPTIONS: i32 = 4;
+/// `ServiceDescriptorProto.options`.
+pub(crate) const SERVICE_OPTIONS: i32 = 3;
