@@ -3,7 +3,8 @@
 use crate::draft::Docs;
 
 /// The lines to write after `///`.
-pub(crate) fn lines(docs: Docs) -> Vec<String> {
+#[must_use]
+pub fn lines(docs: Docs) -> Vec<String> {
     match docs {
         Docs::Rustdoc(lines) => lines,
         Docs::Comment(text) => text.lines().map(str::to_owned).collect(),

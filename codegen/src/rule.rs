@@ -208,6 +208,34 @@ rules! {
     FileNotFound { file, tried } in [Schema, Checked]: "there is no file `{file}` (tried {tried})", "correct the path, or add its include folder";
     /// No such import.
     UnknownImport { file, tried } in [Schema]: "there is no file `{file}` to import (tried {tried})", "correct the import, or add its include folder";
+    /// A file below no include folder.
+    FileOutside { file, includes } in [Schema, Checked]:
+        "the file `{file}` lies in none of the include folders ({includes})", "add a folder above it to them";
+    /// Another file has the same name for imports.
+    FileHidden { file, by, name } in [Schema, Checked]:
+        "the file `{file}` is hidden by `{by}`, since an import calls both `{name}`", "put the include folder of the one that is meant first";
+    /// A file that cannot be read.
+    FileUnreadable { error } in [Schema, Checked]: "the file cannot be read: {error}", "make it a readable file, of UTF-8 if it is a `.proto`";
+    /// `a` imports `b`, and `b` imports `a`.
+    ImportCycle { cycle } in [Schema]:
+        "files import each other in a circle: {cycle}", "move what they share into a file that imports none of them";
+    /// One import, twice.
+    ImportTwice { file } in [Schema]: "`{file}` is imported twice", "remove one of the imports";
+    /// `(protocall.method)` without its import.
+    OptionsNotImported { option } in [Schema]:
+        "the option `{option}` is not known in this file", "write `import \"protocall/options.proto\";`, which is found by itself";
+    /// Not a descriptor set, or one that lacks a file.
+    BadDescriptorSet { error } in [Schema]:
+        "this is not a whole descriptor set: {error}",
+        "make it with `protoc --include_imports --include_source_info --descriptor_set_out=…` or `buf build -o …`";
+    /// `extern_path("chat.v1", "chat")`.
+    BadExternPath { proto, rust, error } in [Schema]:
+        "`extern_path(\"{proto}\", \"{rust}\")` {error}", "write it such as `extern_path(\".chat.v1\", \"::chat::v1\")`";
+    /// `type_attribute(".", "Debug")`.
+    BadAttribute { attribute } in [Schema]: "`{attribute}` is not an attribute", "write it as in Rust: `#[derive(Eq)]`";
+    /// Two messages with one name in Rust.
+    SameTypeName { name, other, rust } in [Schema]:
+        "`{name}` and `{other}` would both be `{rust}` in Rust", "rename one of them";
     /// No such type.
     UnknownType { name } in [Schema]: "there is no type `{name}`", "correct the name, or import the file that has it";
     /// Not protobuf.
