@@ -3,11 +3,11 @@
 //! one does not hide that in another.
 
 use proc_macro2::Span;
-use syn::Type;
+use syn::{Type, parse_quote};
 
 use crate::{
     docs,
-    draft::{Arity, MethodDraft, ServiceDraft},
+    draft::{Arity, Docs, MethodDraft, ServiceDraft},
     model::{Idempotency, Method, MethodKind, Service},
     names::{self, ServiceNames},
     options::{self, Read},
@@ -86,7 +86,7 @@ fn check_service(draft: ServiceDraft, report: &mut Report) -> Option<Service> {
         rust_name: rust_name?,
         visibility: draft.visibility,
         deprecated: draft.deprecated,
-        attributes: draft.attributes,
+        attributes,
         methods,
     })
 }
