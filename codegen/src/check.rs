@@ -77,6 +77,11 @@ fn check_service(draft: ServiceDraft, report: &mut Report) -> Option<Service> {
     });
     let rust_name = check_ident(&rust_name, report);
     check_method_names(&draft.proto_name.value, &draft.methods, report);
+    let mut attributes = draft.attributes;
+    if has_comments(&draft.docs, &draft.methods) {
+        // A schema's comments are not held to the style of the crate that they end up in.
+        attributes.push(parse_quote!(#[allow(clippy::doc_lazy_continuation, clippy::doc_markdown)]));
+    }
     let methods: Vec<_> =
         draft.methods.into_iter().filter_map(|method| check_method(method, report)).collect();
     Some(Service {
@@ -89,6 +94,10 @@ fn check_service(draft: ServiceDraft, report: &mut Report) -> Option<Service> {
         attributes,
         methods,
     })
+}
+
+fn has_comments(docs: &Docs, methods: &[MethodDraft]) -> bool {
+    methods.iter().map(|method| &method.docs).chain([docs]).any(|docs| matches!(docs, Docs::Comment(_)))
 }
 
 fn check_package(package: &At<String>, report: &mut Report) {
