@@ -1,0 +1,279 @@
+//! The block: optional items of an opening, of HEADERS and of an answer (wire 14.1, 14.2). Frames carry it
+//! unread; `proto/` decodes it once its size is within the limit, and encodes it ahead of the frame.
+
+use bytes::{BufMut, Bytes};
+
+use super::error::FrameError;
+use super::fields::Fields;
+use super::text::Text;
+use crate::metadata::{Metadata, check_key};
+
+/// The items of a block. Its `Bytes` share the frame that it came in.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Block {
+    pub(crate) metadata: Metadata,
+    /// 0 protobuf, 1 protobuf JSON, 255 raw.
+    pub(crate) codec: u8,
+    pub(crate) priority: Priority,
+    /// Milliseconds after which trying again may help.
+    pub(crate) retry_after: Option<u32>,
+    /// 0 the first.
+    pub(crate) attempt: u16,
+    /// W3C `traceparent`.
+    pub(crate) trace_context: Option<Text>,
+    /// W3C `tracestate`.
+    pub(crate) trace_state: Option<Text>,
+    /// Of a status, in order.
+    pub(crate) details: Vec<Detail>,
+    /// The nearest hop last.
+    pub(crate) forwarded_for: Vec<Text>,
+}
+
+/// How urgent a call or a push is.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+/// One typed detail of a status.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Detail {
+    pub(crate) type_name: Text,
+    pub(crate) bytes: Bytes,
+}
+
+/// What a block that cannot be read costs.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum BlockError {
+    /// The call, or the push (wire 14.2): INVALID_ARGUMENT, not run, with this text.
+    #[error("{0}")]
+    Invalid(String),
+    /// The connection (wire 14.1).
+    #[error(transparent)]
+    Malformed(FrameError),
+}
+
+// wire 14.1: the ids of the items.
+const METADATA: u16 = 1;
+const CODEC: u16 = 2;
+const PRIORITY: u16 = 3;
+const RETRY_AFTER: u16 = 4;
+const ATTEMPT: u16 = 5;
+const TRACE_CONTEXT: u16 = 6;
+const TRACE_STATE: u16 = 7;
+const DETAIL: u16 = 8;
+const FORWARDED_FOR: u16 = 9;
+/// An item's id and length.
+const ITEM: usize = 6;
+
+/// A value that is not as the table of wire 14.1 says.
+struct BadValue;
+
+impl From<FrameError> for BadValue {
+    fn from(_: FrameError) -> Self {
+        Self
+    }
+}
+
+impl Block {
+    /// Reads the block of a CALL or PUSH. Empty bytes are the empty block.
+    // wire 14.2: a repetition or a value that is not as the table says costs the call.
+    pub(crate) fn decode(items: Bytes) -> Result<Self, BlockError> {
+        let mut invalid = None;
+        let block = Self::read(items, |text| {
+            invalid.get_or_insert(text);
+        });
+        match (block, invalid) {
+            (Err(error), _) => Err(BlockError::Malformed(error)),
+            (Ok(_), Some(text)) => Err(BlockError::Invalid(text)),
+            (Ok(block), None) => Ok(block),
+        }
+    }
+
+    /// Reads the block of a REPLY or HEADERS.
+    // wire 14.2: in a REPLY or HEADERS the caller ignores an item that breaks the rule.
+    pub(crate) fn decode_answer(items: Bytes) -> Result<Self, FrameError> {
+        Self::read(items, |_| {})
+    }
+
+    fn read(items: Bytes, mut on_invalid: impl FnMut(String)) -> Result<Self, FrameError> {
+        let mut block = Self::default();
+        let mut seen = 0u32;
+        let mut fields = Fields::new(items);
+        while !fields.is_empty() {
+            let (id, value) = next_item(&mut fields)?;
+            // wire 14.2: items 1 to 7 occur at most once.
+            if (METADATA..=TRACE_STATE).contains(&id) {
+                if seen & (1 << id) != 0 {
+                    on_invalid(format!("block item {id} twice (wire 14.2)"));
+                    continue;
+                }
+                seen |= 1 << id;
+            }
+            if block.read_item(id, value).is_err() {
+                on_invalid(format!("block item {id} is not as it must be (wire 14.2)"));
+            }
+        }
+        Ok(block)
+    }
+
+    fn read_item(&mut self, id: u16, value: Bytes) -> Result<(), BadValue> {
+        match id {
+            METADATA => self.metadata = decode_metadata(value)?,
+            CODEC => self.codec = u8::from_be_bytes(exact(&value)?),
+            PRIORITY => self.priority = Priority::from_wire(u8::from_be_bytes(exact(&value)?))?,
+            RETRY_AFTER => self.retry_after = Some(u32::from_be_bytes(exact(&value)?)),
+            ATTEMPT => self.attempt = u16::from_be_bytes(exact(&value)?),
+            TRACE_CONTEXT => self.trace_context = Some(Text::decode(value)?),
+            TRACE_STATE => self.trace_state = Some(Text::decode(value)?),
+            DETAIL => self.details.push(Detail::decode(value)?),
+            FORWARDED_FOR => self.forwarded_for.push(Text::decode(value)?),
+            // wire 14.1: unknown ids are skipped.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.encoded_len() == 0
+    }
+
+    /// The bytes that [`encode`](Self::encode) writes.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let mut len = 0usize;
+        self.for_each_item(|_, value| len = len.saturating_add(ITEM).saturating_add(value.len()));
+        len
+    }
+
+    /// Writes the items, without the length that a frame puts ahead of them.
+    pub(crate) fn encode(&self, out: &mut impl BufMut) {
+        self.for_each_item(|id, value| {
+            out.put_u16(id);
+            // A longer one does not fit into any frame.
+            out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+            value.put(out);
+        });
+    }
+
+    /// The items that differ from what their absence means, in the order of their ids.
+    fn for_each_item(&self, mut item: impl FnMut(u16, Value<'_>)) {
+        if !self.metadata.is_empty() {
+            item(METADATA, Value::Metadata(&self.metadata));
+        }
+        if self.codec != 0 {
+            item(CODEC, Value::Bytes(&[self.codec]));
+        }
+        if self.priority != Priority::Normal {
+            item(PRIORITY, Value::Bytes(&[self.priority as u8]));
+        }
+        if let Some(milliseconds) = self.retry_after {
+            item(RETRY_AFTER, Value::Bytes(&milliseconds.to_be_bytes()));
+        }
+        if self.attempt != 0 {
+            item(ATTEMPT, Value::Bytes(&self.attempt.to_be_bytes()));
+        }
+        if let Some(text) = &self.trace_context {
+            item(TRACE_CONTEXT, Value::Bytes(text.as_bytes()));
+        }
+        if let Some(text) = &self.trace_state {
+            item(TRACE_STATE, Value::Bytes(text.as_bytes()));
+        }
+        self.details.iter().for_each(|detail| item(DETAIL, Value::Detail(detail)));
+        self.forwarded_for.iter().for_each(|text| item(FORWARDED_FOR, Value::Bytes(text.as_bytes())));
+    }
+}
+
+// wire 14.1: an item that overruns the block is MALFORMED.
+fn next_item(fields: &mut Fields<Bytes>) -> Result<(u16, Bytes), FrameError> {
+    let overrun = |_| FrameError::malformed("14.1", "a block item overruns its block");
+    let id = fields.u16().map_err(overrun)?;
+    let len = fields.u32().map_err(overrun)?;
+    let value = fields.bytes(len as usize).map_err(overrun)?;
+    Ok((id, value))
+}
+
+fn exact<const N: usize>(value: &[u8]) -> Result<[u8; N], BadValue> {
+    value.try_into().map_err(|_| BadValue)
+}
+
+// wire 14.1, item 1: pairs of a key and a value, order kept, keys may repeat.
+fn decode_metadata(value: Bytes) -> Result<Metadata, BadValue> {
+    let mut metadata = Metadata::new();
+    let mut fields = Fields::new(value);
+    while !fields.is_empty() {
+        let len = usize::from(fields.u16()?);
+        let key = fields.text(len)?;
+        check_key(&key).map_err(|_| BadValue)?;
+        let len = fields.u32()?;
+        metadata.push(key, fields.bytes(len as usize)?);
+    }
+    Ok(metadata)
+}
+
+impl Priority {
+    fn from_wire(value: u8) -> Result<Self, BadValue> {
+        match value {
+            0 => Ok(Self::Low),
+            1 => Ok(Self::Normal),
+            2 => Ok(Self::High),
+            _ => Err(BadValue),
+        }
+    }
+}
+
+impl Detail {
+    fn decode(value: Bytes) -> Result<Self, BadValue> {
+        let mut fields = Fields::new(value);
+        let len = usize::from(fields.u16()?);
+        Ok(Self { type_name: fields.text(len)?, bytes: fields.rest() })
+    }
+}
+
+/// The value of an item as it will be written.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Bytes(&'a [u8]),
+    Detail(&'a Detail),
+    Metadata(&'a Metadata),
+}
+
+impl Value<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Detail(detail) => {
+                let name = cut_name(&detail.type_name).len();
+                detail.bytes.len().saturating_add(name + 2)
+            }
+            Self::Metadata(metadata) => metadata.pairs().fold(0, |sum: usize, (key, value)| {
+                sum.saturating_add(key.as_bytes().len() + 6).saturating_add(value.len())
+            }),
+        }
+    }
+
+    fn put(self, out: &mut impl BufMut) {
+        match self {
+            Self::Bytes(bytes) => out.put_slice(bytes),
+            Self::Detail(detail) => {
+                let name = cut_name(&detail.type_name);
+                out.put_u16(name.len() as u16); // Fits: it was cut.
+                out.put_slice(name.as_bytes());
+                out.put_slice(&detail.bytes);
+            }
+            Self::Metadata(metadata) => metadata.pairs().for_each(|(key, value)| {
+                out.put_u16(key.as_bytes().len() as u16); // At most 255: `Metadata` checked it.
+                out.put_slice(key.as_bytes());
+                out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+                out.put_slice(value);
+            }),
+        }
+    }
+}
+
+/// A type's name that is longer than its length can say is no name: it travels as none.
+fn cut_name(name: &Text) -> &str {
+    if name.as_bytes().len() > usize::from(u16::MAX) { "" } else { name }
+}

@@ -1,0 +1,212 @@
+//! Splits received bytes into frames. The machine owns one for each connection and hands it the receive buffer
+//! each time that the driver has read; the first step of everything that arrives.
+
+use bytes::{Buf, BytesMut};
+
+use super::auth::decode_ready;
+use super::checksum::crc32c;
+use super::close::decode_end;
+use super::error::{EndCode, FrameError};
+use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag, kind};
+use super::hello::HELLO_LIMIT;
+use super::{
+    Bind, Call, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, Ping, Pong, Push, Reply,
+    Reset, Stop,
+};
+
+/// Splits frames off a buffer.
+///
+/// It keeps no bytes of its own. A body stays where it was received: a frame's `Bytes` share the buffer, and the
+/// buffer lives as long as one of them. An error is for good: every later call returns it again.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    frame_limit: u32,
+    accepts_checksum: bool,
+    needed: usize,
+    broken: Option<FrameError>,
+}
+
+impl Decoder {
+    /// A decoder for frames up to `frame_limit` long (their `length`), at least as long as a HELLO may be.
+    pub(crate) fn new(frame_limit: u32) -> Self {
+        let mut decoder = Self { frame_limit: 0, accepts_checksum: false, needed: HEADER, broken: None };
+        decoder.set_frame_limit(frame_limit);
+        decoder
+    }
+
+    /// The limit from now on: 16 KiB to 2 GiB, other values are brought into that range.
+    // wire 4.6: every receiver accepts at least the initial 16,384.
+    pub(crate) fn set_frame_limit(&mut self, limit: u32) {
+        // Below 2^31, so that no sum of a length and a header overflows, on 32 bits either.
+        self.frame_limit = limit.clamp(HELLO_LIMIT, u32::MAX >> 1);
+    }
+
+    /// From now on frames may have a checksum, because we announced that we take it.
+    // wire 2.5
+    pub(crate) fn accept_checksum(&mut self) {
+        self.accepts_checksum = true;
+    }
+
+    /// How many bytes more than those in the buffer the frame under way wants, as far as can be told: never more
+    /// than a header and the frame limit. Valid after `decode` returned `None`.
+    pub(crate) fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// The next frame, if all of it is here.
+    pub(crate) fn decode(&mut self, buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let decoded = self.split(buf);
+        if let Err(error) = &decoded {
+            self.broken = Some(error.clone());
+        }
+        decoded
+    }
+
+    #[inline]
+    fn split(&mut self, buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let Some(end) = self.check_front(buf)? else { return Ok(None) };
+        if buf.len() < end {
+            self.needed = end - buf.len();
+            return Ok(None);
+        }
+        let header = Header {
+            kind: buf[4],
+            flags: buf[5],
+            // Four bytes: `end` is at least HEADER.
+            id: u32::from_be_bytes([buf[6], buf[7], buf[8], buf[9]]),
+        };
+        let Some(defined) = defined_flags(header.kind) else {
+            // wire 2.2: an ignorable kind; the others were refused by `check_front`.
+            buf.advance(end);
+            return Ok(Some(Frame::Pad));
+        };
+        let body_end = end - self.check_flags(header, defined, &buf[..end])?;
+        check_id(header)?;
+        decode_body(header, buf, body_end, end).map(Some)
+    }
+
+    /// Looks at what can be told before the frame is whole, and says where it will end. `None`: not even that can
+    /// be told yet.
+    #[inline]
+    fn check_front(&mut self, buf: &BytesMut) -> Result<Option<usize>, FrameError> {
+        let Some(length) = buf.first_chunk::<LENGTH>() else {
+            self.needed = HEADER - buf.len();
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*length);
+        // wire 2.1: a length under 6 is MALFORMED.
+        if (length as usize) < FIXED {
+            return Err(FrameError::malformed("2.1", format!("a frame of length {length}")));
+        }
+        let Some(&kind) = buf.get(LENGTH) else {
+            self.needed = HEADER - buf.len();
+            return Ok(None);
+        };
+        self.check_length(kind, length)?;
+        // wire 2.2: an unknown kind that is not ignorable is UNKNOWN_KIND.
+        if kind & kind::IGNORABLE == 0 && defined_flags(kind).is_none() {
+            return Err(FrameError::new(EndCode::UnknownKind, "2.2", format!("unknown kind {kind:#04x}")));
+        }
+        // Neither overflows: the length is within the limit, which is under 2^31.
+        Ok(Some(LENGTH + length as usize))
+    }
+
+    #[inline]
+    fn check_length(&self, kind: u8, length: u32) -> Result<(), FrameError> {
+        // wire 4.1: a HELLO longer than 16 KiB is BAD_HELLO.
+        if kind == kind::HELLO && length > HELLO_LIMIT {
+            return Err(FrameError::new(EndCode::BadHello, "4.1", format!("a HELLO of length {length}")));
+        }
+        // wire 2.1: a length over the limit is FRAME_TOO_LARGE, before anything is allocated for the frame.
+        if length > self.frame_limit {
+            let text = format!("a frame of length {length}, over the limit of {}", self.frame_limit);
+            return Err(FrameError::new(EndCode::FrameTooLarge, "2.1", text));
+        }
+        Ok(())
+    }
+
+    /// How many bytes at the end of `frame` are no part of the body.
+    #[inline]
+    fn check_flags(&self, header: Header, defined: u8, frame: &[u8]) -> Result<usize, FrameError> {
+        // wire 2.5: CHECKSUM is defined on every kind below 0x80 but HELLO, if the receiver announced it.
+        let checksum = if self.accepts_checksum && header.kind != kind::HELLO { flag::CHECKSUM } else { 0 };
+        let unknown = header.flags & !(defined | checksum);
+        // wire 2.3: a flag bit that is not defined for its kind is UNKNOWN_FLAG.
+        if unknown != 0 {
+            let text = format!("unknown flags {unknown:#04x} on kind {:#04x}", header.kind);
+            return Err(FrameError::new(EndCode::UnknownFlag, "2.3", text));
+        }
+        if header.has(flag::CHECKSUM) { check_trailer(frame).map(|()| TRAILER) } else { Ok(0) }
+    }
+}
+
+// wire 2.5: the last four bytes are the CRC-32C of everything from `kind` up to them.
+fn check_trailer(frame: &[u8]) -> Result<(), FrameError> {
+    let short = || FrameError::malformed("2.4", "the frame ends before its checksum");
+    let (head, trailer) = frame.split_last_chunk::<TRAILER>().ok_or_else(short)?;
+    if head.len() < HEADER {
+        return Err(short());
+    }
+    let (said, is) = (u32::from_be_bytes(*trailer), crc32c(&head[LENGTH..]));
+    if said != is {
+        let text = format!("the checksum says {said:08x}, the frame's is {is:08x}");
+        return Err(FrameError::new(EndCode::Checksum, "2.5", text));
+    }
+    Ok(())
+}
+
+// wire 2.7: a kind that concerns the connection, with another id than 0, is MALFORMED.
+#[inline]
+fn check_id(header: Header) -> Result<(), FrameError> {
+    if header.id != 0 && (kind::HELLO..=kind::GOAWAY).contains(&header.kind) {
+        let text = format!("id {:#010x} on kind {:#04x}", header.id, header.kind);
+        return Err(FrameError::malformed("2.7", text));
+    }
+    Ok(())
+}
+
+/// Takes the frame that ends at `end` off the buffer; its body ends at `body_end`.
+#[inline]
+fn decode_body(header: Header, buf: &mut BytesMut, body_end: usize, end: usize) -> Result<Frame, FrameError> {
+    if let Some(frame) = decode_plain(header, &buf[HEADER..body_end]) {
+        buf.advance(end);
+        return frame;
+    }
+    let mut body = buf.split_to(end).freeze();
+    body.truncate(body_end);
+    body.advance(HEADER);
+    match header.kind {
+        kind::CALL => Call::decode(header, body).map(Frame::Call),
+        kind::REPLY => Reply::decode(header, body).map(Frame::Reply),
+        kind::ITEM => Item::decode(header, body).map(Frame::Item),
+        kind::FRAGMENT => Fragment::decode(header, body).map(Frame::Fragment),
+        kind::PUSH => Push::decode(header, body).map(Frame::Push),
+        kind::HEADERS => Headers::decode(header, body).map(Frame::Headers),
+        kind::RESET => Reset::decode(header, body).map(Frame::Reset),
+        kind::GOAWAY => GoAway::decode(header, body).map(Frame::GoAway),
+        kind::BIND => Bind::decode(body).map(Frame::Bind),
+        kind::AUTH => Ok(Frame::Auth(body)),
+        // No other kind is defined; `check_front` refused those that may not be skipped.
+        _ => Ok(Frame::Pad),
+    }
+}
+
+/// The kinds that keep nothing of the buffer. `None`: another kind.
+#[inline]
+fn decode_plain(header: Header, body: &[u8]) -> Option<Result<Frame, FrameError>> {
+    Some(match header.kind {
+        kind::CREDIT => Credit::decode(header, body).map(Frame::Credit),
+        kind::BLOCKED => Credit::decode(header, body).map(Frame::Blocked),
+        kind::END => decode_end(header, body).map(Frame::End),
+        kind::STOP => Stop::decode(header, body).map(Frame::Stop),
+        kind::CANCEL => Cancel::decode(header, body).map(Frame::Cancel),
+        kind::PING => Ping::decode(body).map(Frame::Ping),
+        kind::PONG => Pong::decode(body).map(Frame::Pong),
+        kind::READY => decode_ready(body).map(|()| Frame::Ready),
+        kind::HELLO => Hello::decode(header, body).map(|hello| Frame::Hello(Box::new(hello))),
+        _ => return None,
+    })
+}
