@@ -4,6 +4,7 @@
 
 mod diagnostic;
 mod edition;
+mod features;
 mod link;
 pub(crate) mod lower;
 mod options;
@@ -20,6 +21,9 @@ use std::{
 use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use prost_types::FileDescriptorProto;
 use protocall_codegen::report::Report;
+
+/// The files that the runtime has the types of.
+const GOOGLE: &str = "google/protobuf/";
 
 /// Where a schema is.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +90,19 @@ impl Schema {
 
     /// The files that become code: all but google's, which the runtime brings, and the options.
     pub(crate) fn files(&self) -> impl Iterator<Item = &FileDescriptorProto> {
-        self.files.iter().filter(|file| !file.name().starts_with("google/protobuf/") && file.name() != source::OPTIONS.0)
+        let embedded = |name: &str| name.starts_with(GOOGLE) || name == source::OPTIONS.0;
+        self.files.iter().filter(move |file| !embedded(file.name()))
+    }
+
+    /// Google's messages and enums, nested ones too: package and name.
+    pub(crate) fn google_types(&self) -> impl Iterator<Item = (String, String)> {
+        let messages = self.pool.all_messages().map(|of| (of.parent_file(), of.full_name().to_owned()));
+        let enums = self.pool.all_enums().map(|of| (of.parent_file(), of.full_name().to_owned()));
+        messages.chain(enums).filter(|(file, _)| file.name().starts_with(GOOGLE)).map(|(file, name)| {
+            let package = file.package_name().to_owned();
+            let name = name.strip_prefix(&format!("{package}.")).unwrap_or(&name).to_owned();
+            (package, name)
+        })
     }
 
     /// How messages to the user name a file.

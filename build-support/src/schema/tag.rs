@@ -2,10 +2,6 @@
 
 /// `FileDescriptorProto.dependency`.
 pub(crate) const DEPENDENCY: i32 = 3;
-/// `FileDescriptorProto.service`.
-pub(crate) const SERVICE: i32 = 6;
-/// `ServiceDescriptorProto.method`.
-pub(crate) const METHOD: i32 = 2;
 /// The name of a service, a method, a message.
 pub(crate) const NAME: i32 = 1;
 /// `MethodDescriptorProto.input_type`.
@@ -16,3 +12,7 @@ pub(crate) const OUTPUT: i32 = 3;
 pub(crate) const METHOD_OPTIONS: i32 = 4;
 /// `ServiceDescriptorProto.options`.
 pub(crate) const SERVICE_OPTIONS: i32 = 3;
+/// `FileDescriptorProto.message_type`.
+pub(crate) const MESSAGE: i32 = 4;
+/// `FileDescriptorProto.enum_type`.
+pub(crate) const ENUM: i32 = 5;
