@@ -125,7 +125,8 @@ impl Builder {
     fn write(self, schema: &Schema) -> Result<(), Error> {
         watch(schema.files_read());
         let generated = generate(schema, &self.options)?;
-        let dir = self.out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)).ok_or(Error::NoOutDir)?;
+        let dir =
+            self.out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)).ok_or(Error::NoOutDir)?;
         for note in generated.notes() {
             println!("cargo:warning={note}");
         }

@@ -4,6 +4,7 @@ extern crate self as protocall;
 mod frame;
 mod message;
 mod metadata;
+mod schema;
 mod spec;
 mod stub;
 #[doc(hidden)]

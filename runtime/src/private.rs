@@ -4,4 +4,5 @@ pub mod v1 {
     pub use crate::spec::{Idempotency, MethodKind, MethodSpec, ServiceSpec};
     pub use crate::stub::v1::*;
     pub use prost;
+    pub use prost_types;
 }

@@ -2,7 +2,7 @@
 //! a mark for each, and the mark is replaced in what it wrote. Called by [`super::messages`].
 
 use prost_types::FileDescriptorProto;
-use protocall_codegen::{docs, draft::Docs};
+use protocall_codegen::docs;
 use quote::quote;
 
 use crate::schema::lower::comment;
@@ -39,7 +39,8 @@ impl Comments {
                 out.push('\n');
                 continue;
             };
-            for line in docs::lines(Docs::Comment(comment.clone())) {
+            for line in docs::from_comment(comment) {
+                let line = if line.is_empty() { line } else { format!(" {line}") };
                 out.push_str(&quote!(#[doc = #line]).to_string());
                 out.push('\n');
             }

@@ -86,7 +86,8 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<Generated, Report>
     let messages = messages::generate(schema, options)?;
     let checked = check(schema, &messages)?;
     let mut expansion = expand::Options::default();
-    (expansion.runtime_path, expansion.sides, expansion.bodies) = (runtime_path, options.sides, options.bodies);
+    (expansion.runtime_path, expansion.sides, expansion.bodies) =
+        (runtime_path, options.sides, options.bodies);
     let mut modules: BTreeMap<ModulePath, tree::Module> = BTreeMap::new();
     for file in schema.files() {
         modules.entry(module_of(file.package())).or_default().package = file.package().to_owned();
@@ -158,8 +159,11 @@ fn taken(schema: &Schema, path: &ModulePath, report: &mut Report) -> Vec<Taken> 
     let mut taken: Vec<(Taken, String)> = Vec::new();
     for file in schema.files().filter(|file| module_of(file.package()) == *path) {
         for (kind, name, path) in types(file) {
-            let full =
-                if file.package().is_empty() { name.to_owned() } else { format!("{}.{name}", file.package()) };
+            let full = if file.package().is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}.{name}", file.package())
+            };
             let rust = to_upper_camel(name);
             if let Some((_, other)) = taken.iter().find(|(earlier, _)| earlier.name == rust) {
                 let place = place::of_path(file, schema.shown(file.name()), &path);

@@ -25,10 +25,11 @@ impl Module {
     }
 
     fn into_items(self) -> Vec<Item> {
-        let services = self.services.into_iter().flat_map(|tokens| match syn::parse2::<syn::File>(tokens.clone()) {
-            Ok(file) => file.items,
-            Err(_) => vec![Item::Verbatim(tokens)],
-        });
+        let services =
+            self.services.into_iter().flat_map(|tokens| match syn::parse2::<syn::File>(tokens.clone()) {
+                Ok(file) => file.items,
+                Err(_) => vec![Item::Verbatim(tokens)],
+            });
         self.messages.into_iter().chain(services).collect()
     }
 }
@@ -45,7 +46,8 @@ pub(super) fn assemble(modules: BTreeMap<ModulePath, Module>) -> syn::File {
         let lints = (!module.messages.is_empty()).then(lints);
         let nested = path.iter().enumerate().rev().fold(module.into_items(), |items, (depth, segment)| {
             let lints = lints.as_ref().filter(|_| depth + 1 == path.len());
-            vec![module_item(segment, &package.split('.').take(depth + 1).collect::<Vec<_>>().join("."), lints, items)]
+            let names: Vec<&str> = package.split('.').take(depth + 1).collect();
+            vec![module_item(segment, &names.join("."), lints, &items)]
         });
         merge(&mut items, nested);
     }
@@ -75,7 +77,7 @@ pub(super) fn merge(items: &mut Vec<Item>, new: Vec<Item>) {
 }
 
 /// A module on the way to a package, or the package's own. Its names are the schema's, so no lint about names applies.
-fn module_item(segment: &str, package: &str, lints: Option<&Attribute>, items: Vec<Item>) -> Item {
+fn module_item(segment: &str, package: &str, lints: Option<&Attribute>, items: &[Item]) -> Item {
     let ident = match segment.strip_prefix("r#") {
         Some(keyword) => Ident::new_raw(keyword, Span::call_site()),
         None => Ident::new(segment, Span::call_site()),

@@ -13,7 +13,8 @@ use super::place::of_offset;
 pub(super) fn syntax(error: &dyn Diagnostic, shown: &str, text: &str, report: &mut Report) {
     each(error, &mut |error| {
         // Without a label the file ended too early.
-        let place = place(error, shown, Some(text)).unwrap_or_else(|| of_offset(shown, text, text.trim_end().len()));
+        let place =
+            place(error, shown, Some(text)).unwrap_or_else(|| of_offset(shown, text, text.trim_end().len()));
         report.add(place, Rule::Syntax { error: sentence(error) });
     });
 }
@@ -67,7 +68,9 @@ fn sentence(error: &dyn Diagnostic) -> String {
 fn place(error: &dyn Diagnostic, shown: &str, text: Option<&str>) -> Option<Place> {
     let labels: Vec<LabeledSpan> = error.labels()?.collect();
     // Of two, one is where the name, the number or the range was taken first.
-    let first = |label: &&LabeledSpan| !label.label().is_some_and(|text| text.contains("first") || text.contains("range"));
+    let first = |label: &&LabeledSpan| {
+        !label.label().is_some_and(|text| text.contains("first") || text.contains("range"))
+    };
     let label = labels.iter().find(first).or_else(|| labels.first())?;
     Some(of_offset(shown, text?, label.offset()))
 }

@@ -18,7 +18,10 @@ const EDITION: u32 = 14;
 
 /// A file as it is if it has a syntax. One with an edition becomes, for the linker, bytes that say proto2, which
 /// has the fewest rules and whose options are all kept; for prost, proto3 with each field's features applied.
-pub(super) fn without_edition(raw: Bytes, mut file: FileDescriptorProto) -> Result<(Bytes, FileDescriptorProto), String> {
+pub(super) fn without_edition(
+    raw: Bytes,
+    mut file: FileDescriptorProto,
+) -> Result<(Bytes, FileDescriptorProto), String> {
     if file.syntax() != "editions" {
         return Ok((raw, file));
     }
@@ -28,7 +31,7 @@ pub(super) fn without_edition(raw: Bytes, mut file: FileDescriptorProto) -> Resu
         lower_message(message, told, features);
     }
     file.syntax = Some("proto3".to_owned());
-    let raw = relabelled(raw).map_err(|error| error.to_string())?;
+    let raw = relabelled(&raw).map_err(|error| error.to_string())?;
     Ok((raw, file))
 }
 
@@ -60,7 +63,7 @@ fn lower_field(field: &mut FieldDescriptorProto, features: Features) {
 }
 
 /// The same file with `syntax = "proto2"` for its edition.
-fn relabelled(raw: Bytes) -> Result<Bytes, prost::DecodeError> {
+fn relabelled(raw: &Bytes) -> Result<Bytes, prost::DecodeError> {
     let mut out = BytesMut::with_capacity(raw.len());
     let mut rest = raw.clone();
     while rest.has_remaining() {
@@ -129,7 +132,7 @@ struct MessageFeatures {
     #[prost(message, repeated, tag = "2")]
     field: Vec<FieldFeatures>,
     #[prost(message, repeated, tag = "3")]
-    nested_type: Vec<MessageFeatures>,
+    nested_type: Vec<Self>,
     #[prost(message, optional, tag = "7")]
     options: Option<MessageOptions>,
 }

@@ -37,12 +37,18 @@ pub(super) struct Options {
 
 /// Reads `message`, the options of a method or a service. `place` tells where a field of the options is set,
 /// given the numbers that lead to it.
-pub(super) fn read(message: &DynamicMessage, place: &dyn Fn(&[i32]) -> Place, report: &mut Report) -> Options {
+pub(super) fn read(
+    message: &DynamicMessage,
+    place: &dyn Fn(&[i32]) -> Place,
+    report: &mut Report,
+) -> Options {
     let mut options = Options::default();
     if let Some(Value::Bool(true)) = message.get_field_by_name("deprecated").as_deref() {
         options.deprecated = true;
     }
-    if let Some(level) = message.get_field_by_name("idempotency_level").and_then(|level| level.as_enum_number()) {
+    if let Some(level) =
+        message.get_field_by_name("idempotency_level").and_then(|level| level.as_enum_number())
+    {
         let key = [None, Some("no_side_effects"), Some("idempotent")].get(level as usize).copied().flatten();
         options.rest.extend(key.map(|key| OptionDraft::new(key, OptionValue::Flag(true), place(&[34]))));
     }

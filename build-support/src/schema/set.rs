@@ -30,7 +30,8 @@ pub(super) fn read(path: &Path, base: &Path) -> Result<Schema, Report> {
         report
     };
     let on_disk = base.join(path);
-    let bytes = fs::read(&on_disk).map_err(|error| fail(Rule::FileUnreadable { error: error.to_string() }))?;
+    let bytes =
+        fs::read(&on_disk).map_err(|error| fail(Rule::FileUnreadable { error: error.to_string() }))?;
     let (pool, files) = link(bytes.into()).map_err(|error| fail(Rule::BadDescriptorSet { error }))?;
     Ok(Schema { pool, files, shown: Default::default(), read: vec![on_disk] })
 }

@@ -8,13 +8,17 @@ use std::{
 };
 
 use prost_types::FileDescriptorProto;
-use protocall_codegen::{report::{Place, Report}, rule::Rule};
+use protocall_codegen::{
+    report::{Place, Report},
+    rule::Rule,
+};
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use super::{Sources, diagnostic, edition, place, tag};
 
 /// The options that a schema may set; it travels in this package.
-pub(super) const OPTIONS: (&str, &str) = ("protocall/options.proto", include_str!("../../proto/protocall/options.proto"));
+pub(super) const OPTIONS: (&str, &str) =
+    ("protocall/options.proto", include_str!("../../proto/protocall/options.proto"));
 
 /// A file that was read and parsed.
 #[derive(Debug)]
@@ -76,7 +80,8 @@ impl Walk<'_> {
                 }
             };
         }
-        let Some(name) = sources.includes.iter().find_map(|include| below(&on_disk, &sources.base.join(include)))
+        let Some(name) =
+            sources.includes.iter().find_map(|include| below(&on_disk, &sources.base.join(include)))
         else {
             let includes = list(sources.includes.iter().map(|dir| format!("`{}`", dir.display())));
             let file = path.display().to_string();
