@@ -1,12 +1,9 @@
 //! Metadata: what travels beside a message. Users read and write it through the call's builder and the context;
-//! `frame/` reads and writes it as item 1 of a block (wire 14.1).
+//! `frame/` reads and writes it as item 1 of a block (wire 14.1), whose bytes it holds as they travel.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use bytes::Bytes;
-
-use crate::frame::Text;
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// Pairs of a key and a value that travel beside a message, in the order in which they were added.
 ///
@@ -15,8 +12,8 @@ use crate::frame::Text;
 ///
 /// A key usually stands in the source, so [`insert`](Self::insert) and [`append`](Self::append) panic if it breaks
 /// the rule; for a key that comes from elsewhere, [`try_insert`](Self::try_insert) and
-/// [`try_append`](Self::try_append) return an error. Empty metadata costs nothing, and cloned values share their
-/// bytes.
+/// [`try_append`](Self::try_append) return an error. Empty metadata allocates nothing, a clone shares the bytes, and
+/// looking a key up walks the pairs.
 ///
 /// ```
 /// use protocall::Metadata;
@@ -24,7 +21,7 @@ use crate::frame::Text;
 /// let mut metadata = Metadata::new();
 /// metadata.insert("tenant", "acme");
 /// metadata.append("tag", "blue");
-/// metadata.append("tag", vec![0xff, 0x00]);
+/// metadata.append("tag", [0xff, 0x00]);
 ///
 /// assert_eq!(metadata.get_str("tenant"), Some("acme"));
 /// assert_eq!(metadata.get("tag"), Some(&b"blue"[..]));
@@ -33,37 +30,51 @@ use crate::frame::Text;
 /// ```
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Metadata {
-    // Few as a rule: looking through them beats hashing. Invariant: every key passed `check_key`.
-    pairs: Vec<(Text, Bytes)>,
+    // Invariant: whole pairs of `u16 length · key · u32 length · value`, every key as `check_key` wants it.
+    wire: Bytes,
 }
 
-/// A key that metadata cannot have.
+/// A pair that metadata cannot have.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{key:?} is no metadata key: 1 to 255 of a-z 0-9 - _ . are")]
 #[non_exhaustive]
-pub struct MetadataError {
-    /// The key, cut after 255 characters.
-    pub key: String,
+pub enum MetadataError {
+    /// The key breaks the rule for keys. (It is cut after 255 characters.)
+    #[error("{0:?} is no metadata key: it must be 1 to 255 of a-z 0-9 - _ .")]
+    Key(String),
+    /// The value has 4 GiB or more: so many bytes.
+    #[error("a metadata value of {0} bytes is too long")]
+    Value(usize),
 }
 
 impl Metadata {
     /// No pairs.
     pub const fn new() -> Self {
-        Self { pairs: Vec::new() }
+        Self { wire: Bytes::new() }
     }
 
-    /// Makes `value` the only value of `key`, in the place of the first one, or at the end.
+    /// Reads item 1 of a block; what it returns shares `wire`. `None` if it is not as wire 14.1 says.
+    pub(crate) fn from_wire(wire: Bytes) -> Option<Self> {
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            let (key, _, after) = split_pair(rest)?;
+            check_key(std::str::from_utf8(key).ok()?).ok()?;
+            rest = after;
+        }
+        Some(Self { wire })
+    }
+
+    /// Makes `value` the only value of `key`, at the end.
     ///
     /// # Panics
     /// If `key` breaks the rule for keys.
     #[track_caller]
-    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Bytes>) {
+    pub fn insert(&mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) {
         if let Err(error) = self.try_insert(key, value) {
             panic!("{error}");
         }
     }
 
-    /// Makes `value` the only value of `key`, in the place of the first one, or at the end.
+    /// Makes `value` the only value of `key`, at the end.
     ///
     /// ```
     /// let mut metadata = protocall::Metadata::new();
@@ -71,21 +82,11 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// If `key` breaks the rule for keys.
-    pub fn try_insert(
-        &mut self,
-        key: impl Into<Cow<'static, str>>,
-        value: impl Into<Bytes>,
-    ) -> Result<(), MetadataError> {
-        let key = parse_key(key.into())?;
-        let Some(at) = self.pairs.iter().position(|pair| pair.0 == key) else {
-            self.push(key, value.into());
-            return Ok(());
-        };
-        self.pairs[at].1 = value.into();
-        let mut first = true;
-        // The first one stays, the others go.
-        self.pairs.retain(|pair| pair.0 != key || std::mem::take(&mut first));
+    /// If `key` breaks the rule for keys; nothing has changed then.
+    pub fn try_insert(&mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) -> Result<(), MetadataError> {
+        check_pair(key.as_ref(), value.as_ref())?;
+        self.remove(key.as_ref());
+        self.put(key.as_ref(), value.as_ref());
         Ok(())
     }
 
@@ -94,7 +95,7 @@ impl Metadata {
     /// # Panics
     /// If `key` breaks the rule for keys.
     #[track_caller]
-    pub fn append(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Bytes>) {
+    pub fn append(&mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) {
         if let Err(error) = self.try_append(key, value) {
             panic!("{error}");
         }
@@ -103,33 +104,27 @@ impl Metadata {
     /// Adds a pair at the end, beside other values of `key`.
     ///
     /// # Errors
-    /// If `key` breaks the rule for keys.
-    pub fn try_append(
-        &mut self,
-        key: impl Into<Cow<'static, str>>,
-        value: impl Into<Bytes>,
-    ) -> Result<(), MetadataError> {
-        let key = parse_key(key.into())?;
-        self.push(key, value.into());
+    /// If `key` breaks the rule for keys; nothing has changed then.
+    pub fn try_append(&mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) -> Result<(), MetadataError> {
+        check_pair(key.as_ref(), value.as_ref())?;
+        self.put(key.as_ref(), value.as_ref());
         Ok(())
     }
 
     /// Removes all values of `key` and returns the first.
     pub fn remove(&mut self, key: &str) -> Option<Bytes> {
-        let mut removed = None;
-        self.pairs.retain_mut(|pair| {
-            let stays = pair.0 != *key;
-            if !stays && removed.is_none() {
-                removed = Some(std::mem::take(&mut pair.1));
-            }
-            stays
-        });
-        removed
+        let removed = self.get(key).map(|value| self.wire.slice_ref(value))?;
+        let mut kept = Self { wire: Bytes::new() };
+        for (other, value) in self.iter().filter(|pair| pair.0 != key) {
+            kept.put(other, value);
+        }
+        *self = kept;
+        Some(removed)
     }
 
     /// The first value of `key`.
     pub fn get(&self, key: &str) -> Option<&[u8]> {
-        self.pairs.iter().find(|pair| pair.0 == *key).map(|pair| &*pair.1)
+        self.pairs().find(|pair| pair.0 == key.as_bytes()).map(|pair| pair.1)
     }
 
     /// The first value of `key`, if it is text.
@@ -138,58 +133,85 @@ impl Metadata {
     }
 
     /// All values of `key`, in order.
-    pub fn get_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.pairs.iter().filter(move |pair| pair.0 == *key).map(|pair| &*pair.1)
+    pub fn get_all(&self, key: &str) -> impl Iterator<Item = &[u8]> {
+        self.pairs().filter(move |pair| pair.0 == key.as_bytes()).map(|pair| pair.1)
     }
 
     /// All pairs, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + '_ {
-        self.pairs.iter().map(|(key, value)| (key.as_str(), &**value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        // Keys are ASCII by the invariant, so none is lost.
+        self.pairs().filter_map(|(key, value)| Some((std::str::from_utf8(key).ok()?, value)))
     }
 
     /// How many pairs there are.
     pub fn len(&self) -> usize {
-        self.pairs.len()
+        self.pairs().count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.wire.is_empty()
     }
 
-    /// Adds a pair whose key passed [`check_key`].
-    pub(crate) fn push(&mut self, key: Text, value: Bytes) {
-        self.pairs.push((key, value));
+    /// The pairs as they travel.
+    pub(crate) fn as_wire(&self) -> &Bytes {
+        &self.wire
     }
 
-    /// All pairs, as they are held.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Text, &Bytes)> + '_ {
-        self.pairs.iter().map(|(key, value)| (key, value))
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.wire[..];
+        std::iter::from_fn(move || {
+            let (key, value, after) = split_pair(rest)?;
+            rest = after;
+            Some((key, value))
+        })
+    }
+
+    /// Appends a pair that passed [`check_pair`]: in place unless the bytes are shared.
+    fn put(&mut self, key: &str, value: &[u8]) {
+        let wire = std::mem::take(&mut self.wire);
+        let mut wire = wire.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        wire.reserve(6 + key.len() + value.len());
+        // Neither length is cut: `check_pair`.
+        wire.put_u16(key.len() as u16);
+        wire.put_slice(key.as_bytes());
+        wire.put_u32(value.len() as u32);
+        wire.put_slice(value);
+        self.wire = wire.freeze();
     }
 }
 
+/// The first pair of `wire` and what follows it. `None` at its end, or if no whole pair is there.
+fn split_pair(wire: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (len, wire) = wire.split_first_chunk()?;
+    let (key, wire) = wire.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+    let (len, wire) = wire.split_first_chunk()?;
+    let (value, wire) = wire.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+    Some((key, value, wire))
+}
+
 // wire 14.1, item 1: keys are 1 to 255 of `a-z 0-9 - _ .`.
-pub(crate) fn check_key(key: &str) -> Result<(), MetadataError> {
+fn check_key(key: &str) -> Result<(), MetadataError> {
     let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
     if (1..=255).contains(&key.len()) && key.bytes().all(allowed) {
         return Ok(());
     }
-    Err(MetadataError { key: key.chars().take(255).collect() })
+    Err(MetadataError::Key(key.chars().take(255).collect()))
 }
 
-fn parse_key(key: Cow<'static, str>) -> Result<Text, MetadataError> {
-    check_key(&key)?;
-    Ok(match key {
-        Cow::Borrowed(key) => Text::from(key),
-        Cow::Owned(key) => Text::from(key),
-    })
+fn check_pair(key: &str, value: &[u8]) -> Result<(), MetadataError> {
+    check_key(key)?;
+    match u32::try_from(value.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(MetadataError::Value(value.len())),
+    }
 }
 
 /// Appends every pair.
 ///
 /// # Panics
 /// If a key breaks the rule for keys.
-impl<K: Into<Cow<'static, str>>, V: Into<Bytes>> Extend<(K, V)> for Metadata {
+impl<K: AsRef<str>, V: AsRef<[u8]>> Extend<(K, V)> for Metadata {
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
         for (key, value) in pairs {
@@ -207,7 +229,7 @@ impl<K: Into<Cow<'static, str>>, V: Into<Bytes>> Extend<(K, V)> for Metadata {
 ///
 /// # Panics
 /// If a key breaks the rule for keys.
-impl<K: Into<Cow<'static, str>>, V: Into<Bytes>> FromIterator<(K, V)> for Metadata {
+impl<K: AsRef<str>, V: AsRef<[u8]>> FromIterator<(K, V)> for Metadata {
     #[track_caller]
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut metadata = Self::new();
@@ -218,7 +240,7 @@ impl<K: Into<Cow<'static, str>>, V: Into<Bytes>> FromIterator<(K, V)> for Metada
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.pairs.iter().map(|(key, value)| (key, Shown(value)))).finish()
+        f.debug_map().entries(self.iter().map(|(key, value)| (key, Shown(value)))).finish()
     }
 }
 
@@ -232,5 +254,85 @@ impl fmt::Debug for Shown<'_> {
         }
         f.write_str("0x")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Metadata, MetadataError};
+
+    fn pairs(metadata: &Metadata) -> Vec<(&str, &[u8])> {
+        metadata.iter().collect()
+    }
+
+    #[test]
+    fn order_is_kept_and_keys_may_repeat() {
+        let metadata: Metadata = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
+        assert_eq!(pairs(&metadata), [("b", &b"1"[..]), ("a", b"2"), ("b", b"3")]);
+        assert_eq!(metadata.get_all("b").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert_eq!(metadata.get("c"), None);
+        assert_eq!(metadata.len(), 3);
+    }
+
+    #[test]
+    fn insert_leaves_one_value_of_its_key() {
+        let mut metadata: Metadata = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
+        metadata.insert("b", "4");
+        assert_eq!(pairs(&metadata), [("a", &b"2"[..]), ("b", b"4")]);
+    }
+
+    #[test]
+    fn remove_takes_all_values_and_returns_the_first() {
+        let mut metadata: Metadata = [("b", "1"), ("a", ""), ("b", "3")].into_iter().collect();
+        assert_eq!(metadata.remove("b"), Some(Bytes::from("1")));
+        assert_eq!(metadata.remove("b"), None);
+        assert_eq!(pairs(&metadata), [("a", &b""[..])]);
+        assert_eq!(metadata.remove("a"), Some(Bytes::new()));
+        assert!(metadata.is_empty());
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let mut metadata: Metadata = [("a", "1")].into_iter().collect();
+        let clone = metadata.clone();
+        metadata.append("b", "2");
+        assert_eq!(clone.len(), 1);
+        assert_eq!(metadata.len(), 2);
+    }
+
+    #[test]
+    fn a_key_that_breaks_the_rule_is_refused_and_changes_nothing() {
+        let mut metadata: Metadata = [("a", "1")].into_iter().collect();
+        for key in ["", "A", "ä", "a b", "a:b", &"a".repeat(256)] {
+            assert_eq!(
+                metadata.try_append(key, "x"),
+                Err(MetadataError::Key(key.chars().take(255).collect()))
+            );
+            assert!(metadata.try_insert(key, "x").is_err());
+        }
+        assert_eq!(pairs(&metadata), [("a", &b"1"[..])]);
+        assert_eq!(metadata.try_append("a".repeat(255), "x"), Ok(()));
+        assert_eq!(metadata.try_append("az09-_.", "x"), Ok(()));
+    }
+
+    #[test]
+    #[should_panic(expected = "\"Tenant\" is no metadata key")]
+    fn insert_panics_on_a_key_that_breaks_the_rule() {
+        Metadata::new().insert("Tenant", "acme");
+    }
+
+    #[test]
+    fn wire_bytes_are_pairs_and_nothing_else_is_read() {
+        let wire = Bytes::from_static(b"\x00\x01a\x00\x00\x00\x02xy");
+        let metadata = Metadata::from_wire(wire.clone()).unwrap();
+        assert_eq!(metadata, [("a", "xy")].into_iter().collect());
+        assert_eq!(metadata.as_wire(), &wire);
+        for cut in 1..wire.len() {
+            assert_eq!(Metadata::from_wire(wire.slice(..cut)), None);
+        }
+        assert_eq!(Metadata::from_wire(Bytes::from_static(b"\x00\x00\x00\x00\x00\x00")), None);
+        assert_eq!(Metadata::from_wire(Bytes::from_static(b"\x00\x01A\x00\x00\x00\x00")), None);
     }
 }
