@@ -8,12 +8,16 @@
 //! .proto ── build-support ──┘            └ report, at the user's tokens or file:line:column
 //! ```
 
+pub mod attribute;
 pub mod check;
+pub mod compare;
 pub mod docs;
 pub mod draft;
 pub mod expand;
+pub mod message;
 pub mod model;
 pub mod names;
 pub mod options;
+mod parse;
 pub mod report;
 pub mod rule;

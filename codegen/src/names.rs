@@ -28,6 +28,12 @@ pub fn to_upper_camel(name: &str) -> String {
     sanitize(words(name).iter().map(|word| capitalized(word)).collect())
 }
 
+/// `get_http_info` -> `GetHttpInfo`: what a function of a trait is called on the wire, where nothing is a keyword.
+#[must_use]
+pub fn wire_name(function: &str) -> String {
+    words(function).iter().map(|word| capitalized(word)).collect()
+}
+
 /// `HttpInfo` -> `HTTP_INFO`.
 fn to_screaming(name: &str) -> String {
     words(name).iter().map(|word| word.to_uppercase()).collect::<Vec<_>>().join("_")

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     draft::{OptionDraft, OptionValue},
-    model::{Idempotency, MethodOptions, Timeout},
-    report::Report,
+    model::{Idempotency, Method, MethodKind, MethodOptions, Timeout},
+    report::{Place, Report},
     rule::Rule,
 };
 
@@ -34,6 +34,42 @@ pub(crate) fn read(options: &[OptionDraft], report: &mut Report) -> Read {
         }
     }
     read
+}
+
+/// A method's options as somebody would write them, at `place`: the inverse of `read`.
+pub(crate) fn write(method: &Method, place: &Place) -> Vec<OptionDraft> {
+    let options = &method.options;
+    let mut written = Vec::new();
+    let mut add = |key: &str, value| written.push(OptionDraft::new(key, value, place.clone()));
+    if method.kind == MethodKind::Push {
+        add("push", OptionValue::Flag(true));
+    }
+    match options.timeout {
+        Timeout::Default => {}
+        Timeout::None => add("timeout", OptionValue::Text("none".to_owned())),
+        Timeout::After(limit) => add("timeout", OptionValue::Text(format!("{}ms", limit.as_millis()))),
+    }
+    if let Some(bytes) = options.max_message {
+        add("max_message", OptionValue::Number(bytes));
+    }
+    match options.idempotency {
+        Idempotency::Unknown => {}
+        Idempotency::Idempotent => add("idempotent", OptionValue::Flag(true)),
+        Idempotency::NoSideEffects => add("no_side_effects", OptionValue::Flag(true)),
+    }
+    written
+}
+
+/// Whether options say the same, however they are written; not if they cannot be read.
+pub(crate) fn same(ours: &[OptionDraft], theirs: &[OptionDraft]) -> bool {
+    is_readable(ours) && read(ours, &mut Report::new()) == read(theirs, &mut Report::new())
+}
+
+/// Whether options break no rule.
+pub(crate) fn is_readable(options: &[OptionDraft]) -> bool {
+    let mut report = Report::new();
+    read(options, &mut report);
+    report.is_empty()
 }
 
 fn read_one(option: &OptionDraft, read: &mut Read) -> Result<(), Rule> {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use proc_macro2::Span;
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 
 use crate::rule::Rule;
@@ -66,6 +66,31 @@ impl fmt::Display for Place {
             Self::Tokens { .. } | Self::Call => Ok(()),
         }
     }
+}
+
+/// Tokens as people write them, `&mut Vec<u8>` and not `& mut Vec < u8 >`.
+pub(crate) fn text(tokens: &TokenStream) -> String {
+    let mut out = String::new();
+    for token in tokens.clone() {
+        let next = match &token {
+            TokenTree::Group(group) => match group.delimiter() {
+                Delimiter::Parenthesis => format!("({})", text(&group.stream())),
+                Delimiter::Bracket => format!("[{}]", text(&group.stream())),
+                Delimiter::Brace => format!("{{{}}}", text(&group.stream())),
+                Delimiter::None => text(&group.stream()),
+            },
+            token => token.to_string(),
+        };
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        if out.ends_with(|c: char| word(c) || matches!(c, ',' | ';' | '>')) && next.starts_with(word)
+            || next == "+"
+            || out.ends_with('+')
+        {
+            out.push(' ');
+        }
+        out.push_str(&next);
+    }
+    out
 }
 
 /// Something and where the user wrote it.
@@ -149,10 +174,7 @@ impl Report {
         let errors = self.problems.into_iter().map(|problem| match problem.place {
             Place::Tokens { first, last } => {
                 let ends = [quote_spanned!(first=> _), quote_spanned!(last=> _)];
-                syn::Error::new_spanned(
-                    ends.into_iter().collect::<proc_macro2::TokenStream>(),
-                    problem.rule.message(),
-                )
+                syn::Error::new_spanned(ends.into_iter().collect::<TokenStream>(), problem.rule.message())
             }
             _ => syn::Error::new(call, problem.to_string()),
         });

@@ -116,7 +116,7 @@ rules! {
         "`{method}` takes no request", "add one after `ctx`, `req: ()` if there is nothing to say";
     /// More than a request and a stream.
     TooManyArguments { method } in [Trait]:
-        "`{method}` takes more than a context, a request and a stream", "put what it needs into one message";
+        "`{method}` takes more than one request", "put all that it needs into one message, or into the first item of its stream";
     /// `Point { x, y }: Point`, `mut req: Request`.
     PatternArgument { method } in [Trait]: "`{method}` takes its argument apart", "give it a plain name, and take it apart where you implement it";
     /// `out` before `input`.
@@ -135,6 +135,11 @@ rules! {
     // Attributes and options.
     /// A key that nobody knows.
     UnknownKey { key, known } in [Trait, Checked, Message, Schema]: "there is no option `{key}`", "use one of {known}";
+    /// `#[method(push timeout)]`.
+    AttributeSyntax { error } in [Trait, Message]:
+        "the attribute cannot be read ({error})", "write `key` or `key = \"value\"`, with commas between";
+    /// A key that needs another one.
+    Needs { key, other } in [Trait]: "`{key}` means nothing without `{other}`", "add it, or remove `{key}`";
     /// A key twice.
     DuplicateKey { key } in [Trait, Checked, Message]: "`{key}` is set twice", "keep one of them";
     /// A flag with a value, a text without.

@@ -1,0 +1,109 @@
+//! The attribute `#[service]` from end to end: parse, compare with a schema if it names one, check, expand. Called by the
+//! macro of the same name, which adds what a library cannot have, the schema's files. With mistakes the trait is still
+//! emitted, without what is generated from it, so that one mistake makes one message.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{FnArg, ItemTrait, Pat, TraitItem, parse_quote};
+
+use crate::{
+    check::check,
+    compare::compare,
+    expand::{Options, expand},
+    model::Service,
+    parse::{self, Arguments, Source},
+    report::{At, Report},
+    rule::Rule,
+};
+
+/// A service that a schema has.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The service.
+    pub service: Service,
+    /// The files that were read, as absolute paths: the macro's expansion has to be made anew when one changes.
+    pub files: Vec<String>,
+}
+
+/// Reads a schema: the file that `proto` names, and the service that `service` names or the only one there is.
+pub type FindService<'a> = &'a dyn Fn(&At<String>, Option<&At<String>>) -> Result<Found, Report>;
+
+/// `#[service(arguments)] item`.
+#[must_use]
+pub fn service(arguments: TokenStream, item: TokenStream, find: FindService<'_>) -> TokenStream {
+    let Ok(item_trait) = syn::parse2::<ItemTrait>(item.clone()) else {
+        let mut report = Report::new();
+        report.add(Span::call_site(), Rule::NotATrait {});
+        return [errors(report), item].into_iter().collect();
+    };
+    let bare = item_trait.clone();
+    walk(arguments, item_trait, find)
+        .unwrap_or_else(|report| [errors(report), bare_trait(bare)].into_iter().collect())
+}
+
+fn walk(arguments: TokenStream, item: ItemTrait, find: FindService<'_>) -> Result<TokenStream, Report> {
+    let mut report = Report::new();
+    let Arguments { source, options } = Arguments::parse(arguments, &mut report);
+    let draft = parse::service(item, &source, &mut report);
+    match source {
+        Source::Trait { .. } => {
+            // Of what was understood the rules hold already; a mistake in one method hides none in another.
+            let service = check(draft);
+            border(report, service).map(|service| expand(&service, &options))
+        }
+        Source::Schema { proto, service } => {
+            let found = find(&proto, service.as_ref()).and_then(|found| {
+                let service = compare(draft, &found.service)?;
+                Ok((check(service)?, found.files))
+            });
+            border(report, found).map(|(service, files)| with_files(&service, &options, &files))
+        }
+    }
+}
+
+/// The border between stages: what both found wrong, together.
+fn border<T>(report: Report, next: Result<T, Report>) -> Result<T, Report> {
+    match next {
+        Ok(value) => report.finish(value),
+        Err(more) => {
+            let mut report = report;
+            report.merge(more);
+            Err(report)
+        }
+    }
+}
+
+/// The expansion, and what makes rustc run it again when a file of the schema changes.
+fn with_files(service: &Service, options: &Options, files: &[String]) -> TokenStream {
+    let service = expand(service, options);
+    quote! {
+        #service
+        #(const _: &[::core::primitive::u8] = ::core::include_bytes!(#files);)*
+    }
+}
+
+fn errors(report: Report) -> TokenStream {
+    report.into_syn(Span::call_site()).map_or_else(TokenStream::new, |error| error.to_compile_error())
+}
+
+/// The user's trait without what only `#[service]` understands, and without what rustc would tell a second time.
+fn bare_trait(mut item: ItemTrait) -> TokenStream {
+    let mut names = Vec::new();
+    item.attrs.push(parse_quote!(#[allow(async_fn_in_trait, dead_code)]));
+    item.items.retain_mut(|item| {
+        let TraitItem::Fn(method) = item else { return true };
+        method.attrs.retain(|attribute| !attribute.path().is_ident("method"));
+        method.sig.constness = None;
+        for input in &mut method.sig.inputs {
+            if let FnArg::Typed(argument) = input {
+                if !matches!(&*argument.pat, Pat::Ident(name) if name.mutability.is_none() && name.by_ref.is_none()) {
+                    *argument.pat = Pat::Verbatim(quote!(_));
+                }
+            }
+        }
+        let first = !names.contains(&method.sig.ident);
+        names.push(method.sig.ident.clone());
+        first
+    });
+    item.into_token_stream()
+}
