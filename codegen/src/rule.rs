@@ -145,7 +145,7 @@ rules! {
     /// A flag with a value, a text without.
     WrongValue { key, expected } in [Trait, Checked, Message]: "`{key}` has the wrong kind of value", "write `{expected}`";
     /// Keys that exclude each other.
-    Conflict { key, other } in [Trait, Checked, Schema]: "`{key}` and `{other}` contradict each other", "keep one of them";
+    Conflict { key, other } in [Trait, Checked]: "`{key}` and `{other}` contradict each other", "keep one of them";
     /// A feature of the crate is off.
     FeatureOff { key, feature } in [Checked]:
         "`{key}` needs the feature `{feature}`", "write `features = [\"{feature}\"]` at protocall in Cargo.toml";
@@ -168,7 +168,7 @@ rules! {
 
     // Names.
     /// Two methods with one name on the wire.
-    DuplicateMethod { service, method } in [Trait, Schema]: "`{service}` has two methods `{method}`", "rename one of them";
+    DuplicateMethod { service, method } in [Trait]: "`{service}` has two methods `{method}`", "rename one of them";
     /// Two methods with one name in Rust.
     SameRustName { method, other, rust } in [Trait, Schema]:
         "the methods `{method}` and `{other}` would both be `{rust}` in Rust", "rename one, or set its `rust_name`";
@@ -184,7 +184,7 @@ rules! {
     /// `package = ""`.
     EmptyPackage {} in [Trait]: "the package is empty", "leave `package` out, or name it as in `package = \"chat.v1\"`";
     /// `package = "chat..v1"`.
-    BadPackage { package } in [Trait, Schema]: "`{package}` is not a package", "write names with dots between them, such as `chat.v1`";
+    BadPackage { package } in [Trait]: "`{package}` is not a package", "write names with dots between them, such as `chat.v1`";
     /// What a service becomes is there already.
     NameTaken { service, made, by } in [Schema]:
         "the service `{service}` would become `{made}`, which {by} is already", "rename one, or set the service's `rust_name`";
@@ -226,6 +226,8 @@ rules! {
         "files import each other in a circle: {cycle}", "move what they share into a file that imports none of them";
     /// One import, twice.
     ImportTwice { file } in [Schema]: "`{file}` is imported twice", "remove one of the imports";
+    /// An option that no file defines.
+    UnknownOption { name } in [Schema]: "there is no option `{name}`", "correct the name, or import the file that defines it";
     /// `(protocall.method)` without its import.
     OptionsNotImported { option } in [Schema]:
         "the option `{option}` is not known in this file", "write `import \"protocall/options.proto\";`, which is found by itself";

@@ -7,23 +7,27 @@ use protocall_codegen::{
     rule::Rule,
 };
 
-use super::place::of_offset;
+use super::{options, place::of_offset};
 
 /// Errors of the parser.
 pub(super) fn syntax(error: &dyn Diagnostic, shown: &str, text: &str, report: &mut Report) {
     each(error, &mut |error| {
         // Without a label the file ended too early.
-        let place =
-            place(error, shown, Some(text)).unwrap_or_else(|| of_offset(shown, text, text.trim_end().len()));
-        report.add(place, Rule::Syntax { error: sentence(error) });
+        let offset = offset(error).unwrap_or_else(|| text.trim_end().len());
+        report.add(of_offset(shown, text, offset), Rule::Syntax { error: sentence(error) });
     });
 }
 
 /// Errors of the linker.
 pub(super) fn link(error: &dyn Diagnostic, shown: &str, text: Option<&str>, report: &mut Report) {
     each(error, &mut |error| {
-        let place = place(error, shown, text).unwrap_or_else(|| Place::File(shown.to_owned()));
-        report.add(place, rule(error));
+        let offset = offset(error);
+        let rest = offset.and_then(|offset| text?.get(offset..)).unwrap_or_default();
+        let place = match (offset, text) {
+            (Some(offset), Some(text)) => of_offset(shown, text, offset),
+            _ => Place::File(shown.to_owned()),
+        };
+        report.add(place, rule(error, rest));
     });
 }
 
@@ -35,42 +39,47 @@ fn each(error: &dyn Diagnostic, tell: &mut dyn FnMut(&dyn Diagnostic)) {
 }
 
 /// The rule that the linker's text stands for. The crate keeps its kinds to itself, so the text is all there is;
-/// a text that changed would fall back to [`Rule::InvalidSchema`], and the fixtures would tell.
-fn rule(error: &dyn Diagnostic) -> Rule {
+/// one that changed would become [`Rule::InvalidSchema`], and the fixtures would tell. `rest` is the file from
+/// where the mistake is.
+fn rule(error: &dyn Diagnostic, rest: &str) -> Rule {
     let text = error.to_string();
-    let quoted = text.split('\'').nth(1).unwrap_or_default().to_owned();
-    if text.ends_with("is not defined") {
-        let ours = quoted.trim_matches(['(', ')']);
-        if text.starts_with("name ") && ["protocall.method", "protocall.service"].contains(&ours) {
-            return Rule::OptionsNotImported { option: quoted };
+    let name = text.split('\'').nth(1).unwrap_or_default().to_owned();
+    let undefined = text.ends_with("is not defined");
+    if undefined && options::known(&name).is_some() {
+        Rule::OptionsNotImported { option: name }
+    } else if undefined && (text.starts_with("option ") || rest.starts_with("option")) {
+        match name.rsplit_once('.').and_then(|(owner, key)| Some((key.to_owned(), options::known(owner)?))) {
+            Some((key, known)) => Rule::UnknownKey { key, known },
+            None => Rule::UnknownOption { name },
         }
-        if text.starts_with("name ") || text.contains("' resolves to '") {
-            return Rule::UnknownType { name: quoted };
-        }
-        if let Some((owner, key)) = quoted.rsplit_once('.') {
-            if let Some(known) = super::options::known(owner) {
-                return Rule::UnknownKey { key: key.to_owned(), known };
-            }
-        }
+    } else if undefined {
+        Rule::UnknownType { name }
+    } else {
+        literal_key(error, &name).unwrap_or_else(|| Rule::InvalidSchema { error: sentence(error) })
     }
-    Rule::InvalidSchema { error: sentence(error) }
+}
+
+/// An unknown key in `option (protocall.method) = { timout: "5s" }`: the linker's own error wraps that of the text
+/// format.
+fn literal_key(error: &dyn Diagnostic, option: &str) -> Option<Rule> {
+    let known = options::known(option)?;
+    let inner = error.diagnostic_source()?.to_string();
+    let key = inner.strip_prefix("field '")?.split('\'').next()?.to_owned();
+    inner.contains("not found").then_some(Rule::UnknownKey { key, known })
 }
 
 /// What is wrong, and what the crate would do about it.
 fn sentence(error: &dyn Diagnostic) -> String {
-    let text = error.to_string().replace('\'', "`");
-    match error.help() {
-        Some(help) => format!("{text} ({})", help.to_string().replace('\'', "`")),
-        None => text,
-    }
+    let inner = error.diagnostic_source().map(|inner| format!(": {inner}")).unwrap_or_default();
+    let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{error}{inner}{help}").replace('\'', "`")
 }
 
-fn place(error: &dyn Diagnostic, shown: &str, text: Option<&str>) -> Option<Place> {
+/// Where it is, in bytes. Of two labels, one is where the name, the number or the range was taken first.
+fn offset(error: &dyn Diagnostic) -> Option<usize> {
     let labels: Vec<LabeledSpan> = error.labels()?.collect();
-    // Of two, one is where the name, the number or the range was taken first.
-    let first = |label: &&LabeledSpan| {
-        !label.label().is_some_and(|text| text.contains("first") || text.contains("range"))
+    let earlier = |label: &LabeledSpan| {
+        label.label().is_some_and(|text| text.contains("first") || text.contains("range"))
     };
-    let label = labels.iter().find(first).or_else(|| labels.first())?;
-    Some(of_offset(shown, text?, label.offset()))
+    labels.iter().find(|label| !earlier(label)).or_else(|| labels.first()).map(LabeledSpan::offset)
 }
