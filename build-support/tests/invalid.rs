@@ -1,5 +1,6 @@
 //! Every rule that a schema can break is broken by a file in `schemas/invalid`, or by a call here where no file alone
 //! can break it, and what the user then reads is in the `.txt` beside. `BLESS=1 cargo test` writes these anew.
+#![expect(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 use std::{fs, path::Path};
 

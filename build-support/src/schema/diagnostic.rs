@@ -55,14 +55,15 @@ fn rule(error: &dyn Diagnostic, rest: &str) -> Rule {
     } else if undefined {
         Rule::UnknownType { name }
     } else {
-        literal_key(error, &name).unwrap_or_else(|| Rule::InvalidSchema { error: sentence(error) })
+        literal_key(error, &text).unwrap_or_else(|| Rule::InvalidSchema { error: sentence(error) })
     }
 }
 
 /// An unknown key in `option (protocall.method) = { timout: "5s" }`: the linker's own error wraps that of the text
 /// format.
-fn literal_key(error: &dyn Diagnostic, option: &str) -> Option<Rule> {
-    let known = options::known(option)?;
+fn literal_key(error: &dyn Diagnostic, text: &str) -> Option<Rule> {
+    let (_, option) = text.split_once("for option '")?;
+    let known = options::known(option.trim_end_matches('\''))?;
     let inner = error.diagnostic_source()?.to_string();
     let key = inner.strip_prefix("field '")?.split('\'').next()?.to_owned();
     inner.contains("not found").then_some(Rule::UnknownKey { key, known })

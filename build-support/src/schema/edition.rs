@@ -26,7 +26,7 @@ mod tests {
     #[test]
     fn an_edition_is_found_behind_comments() {
         assert_eq!(found_in("edition = \"2023\";"), Some((0, "2023".to_owned())));
-        assert_eq!(found_in("// a\n/* b\n */ edition='2024';"), Some((13, "2024".to_owned())));
+        assert_eq!(found_in("// a\n/* b\n */ edition='2024';"), Some((14, "2024".to_owned())));
     }
 
     #[test]
