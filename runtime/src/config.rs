@@ -1,0 +1,242 @@
+//! The waits and sizes of a session: every one has a default, a setter of the same name on the server's and
+//! the channel's builder, and is named in the error that it causes.
+
+use std::time::Duration;
+
+use crate::Error;
+use crate::frame::Settings;
+
+/// The waits and sizes of a connection. Both builders carry one and hand it to each session.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_timeout: Option<Duration>,
+    pub(crate) keepalive_idle: Duration,
+    pub(crate) keepalive_pong: Duration,
+    pub(crate) write_stall: Duration,
+    pub(crate) max_message: usize,
+    pub(crate) max_fragment: usize,
+    pub(crate) max_in_flight: u32,
+    pub(crate) max_metadata: usize,
+    pub(crate) receive_budget: usize,
+    pub(crate) stream_credit: usize,
+    pub(crate) lane_credit: usize,
+    pub(crate) max_lanes: u32,
+    pub(crate) max_bindings: u32,
+    pub(crate) send_buffer: usize,
+    pub(crate) compatibility: Compatibility,
+}
+
+/// What a session demands of the services that the other end announces in its HELLO (wire 4.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compatibility {
+    /// Nothing: a method that is not there is found out when it is called.
+    #[default]
+    Ignore,
+    /// Every method that this end will call is served, with the same kind.
+    Additive,
+    /// The services that this end will call are the same, method by method.
+    Strict,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Some(Duration::from_secs(30)),
+            max_timeout: None,
+            keepalive_idle: Duration::from_secs(20),
+            keepalive_pong: Duration::from_secs(10),
+            write_stall: Duration::from_secs(30),
+            max_message: 4 << 20,
+            max_fragment: 64 << 10,
+            max_in_flight: 4_096,
+            max_metadata: 16 << 10,
+            receive_budget: 16 << 20,
+            stream_credit: 256 << 10,
+            lane_credit: 1 << 20,
+            max_lanes: 16,
+            max_bindings: 1_024,
+            send_buffer: 1 << 20,
+            compatibility: Compatibility::Ignore,
+        }
+    }
+}
+
+/// Room in a frame for everything but the message's bytes and its block: the header and the longest route.
+const FRAME_SLACK: usize = 2_048;
+
+impl Config {
+    /// Refuses what cannot work, naming the knob to turn.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let least = self.max_message + self.max_metadata + 64 + 1_024;
+        if self.receive_budget < least {
+            return Err(Error::Config {
+                knob: "receive_budget",
+                problem: format!(
+                    "is {} bytes, too little for one message of `max_message` with its metadata ({least})",
+                    self.receive_budget
+                ),
+            });
+        }
+        let limits = [
+            ("max_message", self.max_message, 65_536, (u32::MAX / 2) as usize),
+            ("max_fragment", self.max_fragment, 16_384, 16 << 20),
+            ("max_metadata", self.max_metadata, 4_096, 16 << 20),
+            ("max_in_flight", self.max_in_flight as usize, 64, 1 << 20),
+            ("max_lanes", self.max_lanes as usize, 4, 1 << 16),
+            ("max_bindings", self.max_bindings as usize, 64, 1 << 16),
+        ];
+        for (knob, value, least, most) in limits {
+            if !(least..=most).contains(&value) {
+                return Err(Error::Config { knob, problem: format!("is {value}; it can be {least} to {most}") });
+            }
+        }
+        if self.connect_timeout.is_zero() {
+            return Err(Error::Config { knob: "connect_timeout", problem: "is zero".into() });
+        }
+        Ok(())
+    }
+
+    /// What we accept, as our HELLO says it (wire 4.6).
+    pub(crate) fn settings(&self) -> Settings {
+        let frame = self.max_fragment + self.max_metadata + FRAME_SLACK;
+        Settings {
+            frame_limit: frame as u32,
+            message_limit: self.max_message as u32,
+            in_flight_limit: self.max_in_flight,
+            calls_credit: self.receive_budget as u64,
+            replies_credit: self.receive_budget as u64,
+            stream_credit: self.stream_credit as u64,
+            lane_credit: self.lane_credit as u64,
+            lanes: self.max_lanes,
+            bindings: self.max_bindings,
+            metadata_limit: self.max_metadata as u32,
+            codecs: vec![0, 255],
+            keepalive: Some((millis(self.keepalive_idle), millis(self.keepalive_pong))),
+            agent: Some(concat!("protocall/", env!("CARGO_PKG_VERSION")).into()),
+            ..Settings::initial()
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// The setters that the server's and the channel's builder share.
+macro_rules! config_setters {
+    () => {
+        /// How long connecting and HELLO may take together. Default 10 s.
+        #[must_use]
+        pub fn connect_timeout(mut self, limit: ::std::time::Duration) -> Self {
+            self.config.connect_timeout = limit;
+            self
+        }
+
+        /// The time limit of calls made over this session whose method and caller set none. Default 30 s;
+        /// `None` lets them wait for ever.
+        #[must_use]
+        pub fn timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
+            self.config.timeout = limit.into();
+            self
+        }
+
+        /// The longest that a handler may take, whatever the caller asked for. Default: no such limit.
+        #[must_use]
+        pub fn max_timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
+            self.config.max_timeout = limit.into();
+            self
+        }
+
+        /// Ping after so much silence, and take the other end for dead when `pong` more have passed without a
+        /// byte. Default 20 s and 10 s.
+        #[must_use]
+        pub fn keepalive(mut self, idle: ::std::time::Duration, pong: ::std::time::Duration) -> Self {
+            self.config.keepalive_idle = idle;
+            self.config.keepalive_pong = pong;
+            self
+        }
+
+        /// Take the other end for dead when it reads nothing for so long while there is something to write.
+        /// Default 30 s.
+        #[must_use]
+        pub fn write_stall(mut self, limit: ::std::time::Duration) -> Self {
+            self.config.write_stall = limit;
+            self
+        }
+
+        /// The largest message, sent or received, in bytes. Default 4 MiB, at least 64 KiB.
+        #[must_use]
+        pub fn max_message(mut self, bytes: usize) -> Self {
+            self.config.max_message = bytes;
+            self
+        }
+
+        /// The largest piece in which a message travels, in bytes. Default 64 KiB.
+        #[must_use]
+        pub fn max_fragment(mut self, bytes: usize) -> Self {
+            self.config.max_fragment = bytes;
+            self
+        }
+
+        /// How many calls the other end may have in flight here. Default 4,096, at least 64.
+        #[must_use]
+        pub fn max_in_flight(mut self, calls: u32) -> Self {
+            self.config.max_in_flight = calls;
+            self
+        }
+
+        /// The most metadata that a call, reply or push may bring, in bytes. Default 16 KiB, at least 4 KiB.
+        #[must_use]
+        pub fn max_metadata(mut self, bytes: usize) -> Self {
+            self.config.max_metadata = bytes;
+            self
+        }
+
+        /// How many bytes of calls that no handler has taken yet, and as many again of replies that no caller
+        /// has taken yet, a connection may hold. Default 16 MiB.
+        #[must_use]
+        pub fn receive_budget(mut self, bytes: usize) -> Self {
+            self.config.receive_budget = bytes;
+            self
+        }
+
+        /// How many bytes of pushes that no handler has taken yet a lane may hold. Default 1 MiB.
+        #[must_use]
+        pub fn lane_credit(mut self, bytes: usize) -> Self {
+            self.config.lane_credit = bytes;
+            self
+        }
+
+        /// How many lanes of pushes the other end may use. Default 16, at least 4.
+        #[must_use]
+        pub fn max_lanes(mut self, lanes: u32) -> Self {
+            self.config.max_lanes = lanes;
+            self
+        }
+
+        /// How many routes the other end may give a number. Default 1,024, at least 64; more are sent by name.
+        #[must_use]
+        pub fn max_bindings(mut self, routes: u32) -> Self {
+            self.config.max_bindings = routes;
+            self
+        }
+
+        /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB.
+        #[must_use]
+        pub fn send_buffer(mut self, bytes: usize) -> Self {
+            self.config.send_buffer = bytes;
+            self
+        }
+
+        /// What to demand of the services that the other end announces. Default: nothing.
+        #[must_use]
+        pub fn compatibility(mut self, policy: $crate::Compatibility) -> Self {
+            self.config.compatibility = policy;
+            self
+        }
+    };
+}
+pub(crate) use config_setters;

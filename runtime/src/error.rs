@@ -1,0 +1,198 @@
+//! What can fail at this end: building, connecting, binding, serving, and the local causes of a [`Status`](crate::Status).
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Code;
+use crate::frame::EndCode;
+
+/// A failure at this end. What the *other* end answers is a [`Status`](crate::Status).
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A listener could not be opened.
+    #[error("cannot listen on `{uri}`: {source}")]
+    Bind {
+        /// The address as it was given.
+        uri: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The connection has ended; the reason says who ended it and why.
+    #[error("the connection is closed: {0}")]
+    Closed(Reason),
+    /// A setting cannot be kept together with another.
+    #[error("`{knob}` {problem}")]
+    Config {
+        /// The setter to change.
+        knob: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// No connection could be made.
+    #[error("cannot connect to `{uri}`: {source}")]
+    Connect {
+        /// The address as it was given.
+        uri: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// Connecting and HELLO together took too long.
+    #[error("no connection to `{uri}` within {limit:?} (`connect_timeout`)")]
+    ConnectTimeout {
+        /// The address as it was given.
+        uri: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The call's deadline passed.
+    #[error("no reply within {limit:?} (`timeout` of the call, the method or the session)")]
+    Deadline {
+        /// The call's time limit.
+        limit: Duration,
+    },
+    /// The other end takes no new calls, because it is shutting down.
+    #[error("the other end is draining and takes no new calls")]
+    Draining,
+    /// A message wrote another number of bytes than it had announced.
+    #[error("the message announced {announced} bytes and wrote {written}: its `Message` implementation is wrong")]
+    Encode {
+        /// What `encoded_len` said.
+        announced: usize,
+        /// What `encode` wrote.
+        written: usize,
+    },
+    /// The message is larger than this end or the other accepts.
+    #[error("the message has {size} bytes, more than the {limit} allowed (`{knob}`)")]
+    MessageTooLarge {
+        /// Its encoded size, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+        /// Which limit it is.
+        knob: &'static str,
+    },
+    /// There was no room, and the caller did not want to wait.
+    #[error("no room to push now (`try_send`): {0}")]
+    NoRoom(&'static str),
+    /// No tokio runtime to run on, or it is shutting down.
+    #[error("the tokio runtime that drives this connection is gone")]
+    NoRuntime,
+    /// An address that cannot be read.
+    #[error("`{uri}` is no address: {problem}")]
+    Uri {
+        /// The address as it was given.
+        uri: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl Error {
+    /// The code of the status that this failure becomes.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Deadline { .. } => Code::DEADLINE_EXCEEDED,
+            Self::Config { .. } | Self::Uri { .. } => Code::FAILED_PRECONDITION,
+            Self::Encode { .. } => Code::INTERNAL,
+            Self::MessageTooLarge { .. } | Self::NoRoom(_) => Code::RESOURCE_EXHAUSTED,
+            Self::Closed(reason) => reason.code(),
+            _ => Code::UNAVAILABLE,
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reason(Arc<ReasonInner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct ReasonInner {
+    by: EndedBy,
+    code: EndCode,
+    text: String,
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// This end.
+    Us,
+    /// The other end, and it said why.
+    Peer,
+    /// Neither said so: the transport failed or ended.
+    Transport,
+}
+
+impl Reason {
+    pub(crate) fn new(by: EndedBy, code: EndCode, text: impl Into<String>) -> Self {
+        Self(Arc::new(ReasonInner { by, code, text: text.into() }))
+    }
+
+    /// Who ended it.
+    #[must_use]
+    pub fn by(&self) -> EndedBy {
+        self.0.by
+    }
+
+    /// Whether it ended as it should: closed or drained by either end's will.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.0.code == EndCode::None && self.0.by != EndedBy::Transport
+    }
+
+    /// Whether connecting again cannot help: another protocol, an incompatible schema, a refused login.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self.0.code, EndCode::BadHello | EndCode::Incompatible | EndCode::AuthRefused)
+    }
+
+    /// The name of the code that travelled, as in wire 12.2.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.code.name()
+    }
+
+    /// What was said of it, for people.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        match self.0.code {
+            EndCode::AuthRefused => Code::UNAUTHENTICATED,
+            EndCode::Incompatible => Code::FAILED_PRECONDITION,
+            _ => Code::UNAVAILABLE,
+        }
+    }
+
+    pub(crate) fn end_code(&self) -> EndCode {
+        self.0.code
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.0.by {
+            EndedBy::Us => "this end",
+            EndedBy::Peer => "the other end",
+            EndedBy::Transport => "the transport",
+        };
+        match (self.0.code, self.0.text.as_str()) {
+            (EndCode::None, "") => write!(f, "{by} closed it"),
+            (EndCode::None, text) => write!(f, "{by} closed it: {text}"),
+            (code, "") => write!(f, "{by} ended it with {}", code.name()),
+            (code, text) => write!(f, "{by} ended it with {}: {text}", code.name()),
+        }
+    }
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reason({self})")
+    }
+}

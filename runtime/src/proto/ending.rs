@@ -1,0 +1,212 @@
+//! GOAWAY, drain and the end of the connection (wire 11.3 to 11.7): who takes no more, and what every open call is
+//! told.
+
+use std::time::{Duration, Instant};
+
+use super::calling::{Answer, State};
+use super::event::Event;
+use super::{Connection, Stop};
+use crate::error::EndedBy;
+use crate::frame::{CallId, EndCode, GoAway, Taken, Text};
+use crate::{Error, Reason, Status};
+
+/// How long a drain waits for the PONG after its intent.
+const INTENT_WAIT: Duration = Duration::from_secs(1);
+
+/// What was said of the end, by whom.
+#[derive(Debug, Default)]
+pub(super) struct Farewell {
+    ours: Stage,
+    theirs: Stage,
+    /// The PING whose PONG ends the intent, and until when to wait for it.
+    intent: Option<(u64, Instant)>,
+    ended: Option<Reason>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    None,
+    Intent,
+    Final,
+}
+
+impl Connection {
+    /// Whether nothing more is taken in; what is written may still have to leave.
+    pub(crate) fn is_over(&self) -> bool {
+        self.farewell.ended.is_some()
+    }
+
+    /// We have said how much we took: what comes beyond is ignored (wire 11.3).
+    pub(super) fn takes_no_more(&self) -> bool {
+        self.farewell.ours == Stage::Final
+    }
+
+    /// Why nothing can be opened now.
+    pub(super) fn refusal(&self) -> Option<Status> {
+        if let Some(reason) = &self.farewell.ended {
+            return Some(Status::from(Error::Closed(reason.clone())).not_run());
+        }
+        (self.farewell.theirs != Stage::None).then(|| Status::from(Error::Draining).not_run())
+    }
+
+    /// Begins to drain: intent, then the count, then what was taken is finished (wire 11.4).
+    pub(crate) fn drain(&mut self, now: Instant) {
+        if self.is_over() || self.farewell.ours != Stage::None {
+            return;
+        }
+        self.farewell.ours = Stage::Intent;
+        GoAway { code: EndCode::None, last: None, reason: Text::from("draining") }.encode(self.outbox.control());
+        let ping = self.ping();
+        self.farewell.intent = Some((ping, now + INTENT_WAIT));
+    }
+
+    pub(super) fn drain_timeout(&self) -> Option<Instant> {
+        self.farewell.intent.map(|(_, at)| at)
+    }
+
+    pub(super) fn pong_arrived(&mut self, number: u64) {
+        if self.farewell.intent.is_some_and(|(ping, _)| number >= ping) {
+            self.say_final();
+        }
+    }
+
+    pub(super) fn check_drain(&mut self, now: Instant) {
+        if self.farewell.intent.is_some_and(|(_, at)| now >= at) {
+            self.say_final();
+        }
+    }
+
+    fn say_final(&mut self) {
+        self.farewell.intent = None;
+        self.farewell.ours = Stage::Final;
+        self.write_final(EndCode::None, "drained");
+        self.check_drained();
+    }
+
+    fn write_final(&mut self, code: EndCode, text: &str) {
+        let last = Some(Taken { calls: self.serving.taken, pushes: self.lanes.taken });
+        let reason = Text::from(super::replying::clip(text, 1_024).to_owned());
+        GoAway { code, last, reason }.encode(self.outbox.small());
+    }
+
+    /// A drain is done when nothing is open either way.
+    pub(super) fn check_drained(&mut self) {
+        let done = self.farewell.ours == Stage::Final
+            && self.calling.busy() == 0
+            && self.serving.busy() == 0
+            && !self.is_over();
+        if done {
+            self.end(Reason::new(EndedBy::Us, EndCode::None, "drained"), Written::All);
+        }
+    }
+
+    /// The peer broke a rule, or is dead: says so and ends (wire 11.5).
+    pub(crate) fn fail(&mut self, code: EndCode, text: &str) {
+        if self.is_over() {
+            return;
+        }
+        self.outbox.drop_large();
+        self.write_final(code, text);
+        self.farewell.ours = Stage::Final;
+        self.end(Reason::new(EndedBy::Us, code, text), Written::All);
+    }
+
+    /// Closed by its user at this end.
+    pub(crate) fn close(&mut self, text: &str) {
+        self.fail(EndCode::None, text);
+    }
+
+    /// The transport ended or failed; `written` bytes were ever given to it.
+    pub(crate) fn handle_transport_end(&mut self, written: u64, what: &str) {
+        if self.is_over() {
+            return;
+        }
+        let reason = match self.farewell.theirs {
+            Stage::Final => Reason::new(EndedBy::Peer, EndCode::None, "drained"),
+            _ => Reason::new(EndedBy::Transport, EndCode::None, what),
+        };
+        self.end(reason, Written::Only(written));
+    }
+
+    pub(super) fn on_go_away(&mut self, go_away: GoAway) {
+        let taken = match (&go_away.last, go_away.code) {
+            (Some(taken), _) => *taken,
+            (None, _) => return self.on_intent(),
+        };
+        if go_away.code != EndCode::None {
+            let reason = Reason::new(EndedBy::Peer, go_away.code, go_away.reason.to_string());
+            return self.end(reason, Written::Taken(taken.calls));
+        }
+        if self.farewell.theirs == Stage::Final {
+            return;
+        }
+        self.on_intent();
+        self.farewell.theirs = Stage::Final;
+        for number in self.calling.beyond(taken.calls) {
+            self.calling.slot(number).side_ended = true;
+            self.outbox_forget(number);
+            let status = Status::from(Error::Draining).not_run();
+            self.calling.answered(number, Answer::Local(status));
+            self.call_answered(number);
+        }
+        self.check_drained();
+    }
+
+    /// The peer takes no new calls: those that have not left are withdrawn, those that wait are told.
+    fn on_intent(&mut self) {
+        if self.farewell.theirs == Stage::None {
+            self.farewell.theirs = Stage::Intent;
+            self.events.push_back(Event::PeerDrains);
+        }
+    }
+
+    fn outbox_forget(&mut self, number: u32) {
+        self.outbox.withdraw_large_call(CallId::new(self.role, number));
+    }
+
+    /// The end: every open call is told, once (wire 11.7, 13).
+    fn end(&mut self, reason: Reason, written: Written) {
+        let (bytes, count) = match written {
+            Written::All => (u64::MAX, None),
+            Written::Only(bytes) => (bytes, None),
+            Written::Taken(count) => (u64::MAX, Some(count)),
+        };
+        for (number, not_run) in self.calling.unanswered(bytes, count) {
+            if let State::Queued(start) = self.calling.slot(number).state {
+                self.outbox.withdraw(CallId::new(self.role, number), start);
+            }
+            if self.calling.slot(number).state == State::Reserved {
+                // Its caller finds the connection over when it comes to open the call.
+                continue;
+            }
+            let status = Status::from(Error::Closed(reason.clone()));
+            let status = if not_run { status.not_run() } else { status };
+            self.calling.answered(number, Answer::Local(status));
+            self.events.push_back(Event::Answered(number));
+        }
+        for number in self.serving.running().collect::<Vec<_>>() {
+            let id = CallId::new(self.role.other(), number);
+            self.events.push_back(Event::Stopped(id, Stop::Cancelled));
+        }
+        self.outbox.drop_large();
+        self.replies_waiting.clear();
+        self.farewell.ended = Some(reason.clone());
+        self.events.push_back(Event::Ended(reason));
+    }
+
+    /// Why it ended, if it has.
+    pub(crate) fn ended(&self) -> Option<&Reason> {
+        self.farewell.ended.as_ref()
+    }
+}
+
+/// What is known of how much of our bytes counts.
+enum Written {
+    /// All that has left the outbox.
+    All,
+    /// So many bytes were given to the transport (wire 13.2).
+    Only(u64),
+    /// The peer says how many calls it took (wire 13.3).
+    Taken(u64),
+}

@@ -1,0 +1,117 @@
+//! Pushes: the lanes of both directions (wire 10). A lane is an account of credit and an order.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::account::{Account, Grant};
+use super::assembly::Assembly;
+use crate::frame::RouteRef;
+
+/// A lane towards the peer.
+#[derive(Debug)]
+pub(crate) struct LaneOut {
+    pub(crate) account: Account,
+    /// A large push is on its way: the lane waits for its end (wire 10.3).
+    pub(crate) busy: bool,
+}
+
+/// A lane from the peer.
+#[derive(Debug)]
+pub(crate) struct LaneIn {
+    pub(crate) grant: Grant,
+    /// A push under way, and what it will be.
+    pub(crate) under_way: Option<PushUnderWay>,
+    /// The total that the peer asked for, not given yet (wire 7.8).
+    pub(crate) wanted: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PushUnderWay {
+    pub(crate) assembly: Assembly,
+    pub(crate) route: RouteRef,
+    pub(crate) block: Bytes,
+    pub(crate) cost: u64,
+    /// It is only read past: over the limit.
+    pub(crate) refused: bool,
+}
+
+/// All lanes, both directions, and what was counted.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    pub(crate) out: Vec<LaneOut>,
+    pub(crate) inn: Vec<LaneIn>,
+    /// The peer's limit of lanes, and the first total of each.
+    pub(crate) peer_lanes: u32,
+    pub(crate) peer_credit: u64,
+    /// Ours.
+    pub(crate) our_lanes: u32,
+    pub(crate) our_credit: u64,
+    /// Pushes of the peer's that ended (wire 10.4).
+    pub(crate) taken: u64,
+    /// Of those: dropped, because nobody serves them or they were refused.
+    pub(crate) dropped: u64,
+    /// Our pushes that were begun, and that ended.
+    pub(crate) begun: u64,
+    pub(crate) ended: u64,
+    /// What the peer says it has taken.
+    pub(crate) peer_taken: u64,
+    /// Lanes that wait for a large grant, in the order of asking.
+    pub(crate) asking: VecDeque<u32>,
+}
+
+impl Lanes {
+    pub(crate) fn new(peer: (u32, u64), ours: (u32, u64)) -> Self {
+        Self {
+            out: Vec::new(),
+            inn: Vec::new(),
+            peer_lanes: peer.0,
+            peer_credit: peer.1,
+            our_lanes: ours.0,
+            our_credit: ours.1,
+            taken: 0,
+            dropped: 0,
+            begun: 0,
+            ended: 0,
+            peer_taken: 0,
+            asking: VecDeque::new(),
+        }
+    }
+
+    /// The lane towards the peer, which is within its limit.
+    pub(crate) fn out(&mut self, lane: u32) -> &mut LaneOut {
+        let credit = self.peer_credit;
+        while self.out.len() <= lane as usize {
+            self.out.push(LaneOut { account: Account::new(credit), busy: false });
+        }
+        &mut self.out[lane as usize]
+    }
+
+    /// The lane from the peer; `None` if it is over our limit.
+    pub(crate) fn inn(&mut self, lane: u32) -> Option<&mut LaneIn> {
+        if lane >= self.our_lanes {
+            return None;
+        }
+        let credit = self.our_credit;
+        while self.inn.len() <= lane as usize {
+            self.inn.push(LaneIn { grant: Grant::new(credit), under_way: None, wanted: None });
+        }
+        Some(&mut self.inn[lane as usize])
+    }
+
+    pub(crate) fn apply_peer(&mut self, lanes: u32, credit: u64) {
+        self.peer_lanes = lanes;
+        self.peer_credit = credit;
+        for lane in &mut self.out {
+            lane.account.apply_setting(credit);
+        }
+    }
+
+    pub(crate) fn apply_ours(&mut self, lanes: u32, credit: u64) {
+        self.our_lanes = lanes;
+        self.our_credit = credit;
+        for lane in &mut self.inn {
+            lane.grant.apply_setting(credit);
+        }
+    }
+}

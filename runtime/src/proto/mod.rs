@@ -1,0 +1,313 @@
+//! One connection as a state machine: no tokio, no clock, no lock. Frames and `now` go in (`handle_*`), batches,
+//! events and the next time to be called come out (`poll_*`). Sessions, the simulated network of the tests and the
+//! fuzzer drive the same [`Connection`].
+//!
+//! | file | what of the connection |
+//! |---|---|
+//! | `calling` `opening` | the calls that this end opens |
+//! | `serving` `replying` | the calls that the peer opens |
+//! | `lanes` `pushing` | pushes, both ways |
+//! | `receive` | what each kind of frame does |
+//! | `ending` | GOAWAY, drain, the end of it all |
+//! | `account` `routes` `wheel` `life` `assembly` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments, what waits to be written |
+
+mod account;
+mod assembly;
+mod calling;
+mod ending;
+mod event;
+mod lanes;
+mod life;
+mod opening;
+mod outbox;
+mod pushing;
+mod receive;
+mod replying;
+mod routes;
+mod serving;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use self::account::{Account, Grant};
+use self::calling::Calling;
+use self::ending::Farewell;
+use self::lanes::Lanes;
+use self::life::{Life, Verdict, Waits};
+use self::outbox::{Left, Outbox};
+use self::replying::WaitingReply;
+use self::routes::Routes;
+use self::serving::Serving;
+use self::wheel::Wheel;
+use crate::config::Config;
+use crate::frame::{EndCode, Hello, Ping, Pong, Role, Settings};
+
+pub(crate) use self::account::MESSAGE_COST;
+pub(crate) use self::calling::Answer;
+pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Shape, Stop};
+pub(crate) use self::opening::{GivenUp, Opening, OpenRoute, Permit};
+pub(crate) use self::outbox::Batch;
+pub(crate) use self::pushing::{Pushing, PushRoom};
+pub(crate) use self::replying::{ReplyRoom, Terminal};
+
+/// One connection.
+///
+/// - `handle_*` put something in. After any of them, [`poll_event`](Self::poll_event) until it is empty, and call
+///   [`poll_timeout`](Self::poll_timeout) again.
+/// - [`poll_batch`](Self::poll_batch) gives what to write; call it when the last batch is written and
+///   [`has_output`](Self::has_output).
+/// - The rest (`reserve_call`, `open_call`, `reply`, `push` …) are what handles do. They write into the outbox in place.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    role: Role,
+    ours: Settings,
+    max_timeout: Option<Duration>,
+    max_fragment: usize,
+    send_buffer: usize,
+    peer: Peer,
+    calls_account: Account,
+    replies_account: Account,
+    calls_grant: Grant,
+    replies_grant: Grant,
+    calling: Calling,
+    serving: Serving,
+    replies_waiting: VecDeque<WaitingReply>,
+    lanes: Lanes,
+    routes: Routes,
+    outbox: Outbox,
+    wheel: Wheel,
+    life: Life,
+    farewell: Farewell,
+    pinged: u64,
+    pong_owed: Option<u64>,
+    events: VecDeque<Event>,
+    left: Vec<Left>,
+}
+
+/// What is known of the peer.
+#[derive(Debug)]
+struct Peer {
+    /// Its HELLO, whose settings bind us once it is ready.
+    hello: Option<Settings>,
+    wants_auth: bool,
+    ready: bool,
+    auths: u32,
+    /// What binds us now (wire 4.3).
+    settings: Settings,
+}
+
+impl Connection {
+    /// A connection that has just come about; its HELLO waits to be written.
+    pub(crate) fn new(role: Role, config: &Config, announced: Announced, now: Instant) -> Self {
+        let initial = Settings::initial();
+        let ours = Settings { serves: announced.serves, calls: announced.calls, ..config.settings() };
+        let waits = Waits {
+            hello: config.connect_timeout,
+            idle: config.keepalive_idle,
+            pong: config.keepalive_pong,
+            stall: config.write_stall,
+        };
+        let mut connection = Self {
+            role,
+            max_timeout: config.max_timeout,
+            max_fragment: config.max_fragment,
+            send_buffer: config.send_buffer,
+            calls_account: Account::new(initial.calls_credit),
+            replies_account: Account::new(initial.replies_credit),
+            calls_grant: Grant::new(initial.calls_credit),
+            replies_grant: Grant::new(initial.replies_credit),
+            calling: Calling::new(initial.in_flight_limit),
+            serving: Serving::new(initial.in_flight_limit),
+            replies_waiting: VecDeque::new(),
+            lanes: Lanes::new(
+                (initial.lanes, initial.lane_credit),
+                (initial.lanes, initial.lane_credit),
+            ),
+            routes: Routes::new(initial.bindings, initial.bindings),
+            outbox: Outbox::default(),
+            wheel: Wheel::new(now),
+            life: Life::new(now, waits),
+            farewell: Farewell::default(),
+            pinged: 0,
+            pong_owed: None,
+            events: VecDeque::new(),
+            left: Vec::new(),
+            peer: Peer { hello: None, wants_auth: false, ready: false, auths: 0, settings: initial },
+            ours,
+        };
+        connection.say_hello();
+        connection
+    }
+
+    fn say_hello(&mut self) {
+        let hello = Hello { version: 1, wants_auth: false, settings: self.ours.clone() };
+        hello.encode(self.outbox.control());
+        // We are ready with our HELLO, so what it says is in force (wire 4.3).
+        self.calls_grant.apply_setting(self.ours.calls_credit);
+        self.replies_grant.apply_setting(self.ours.replies_credit);
+        self.serving.set_limit(self.ours.in_flight_limit);
+        self.lanes.apply_ours(self.ours.lanes, self.ours.lane_credit);
+        self.routes.set_our_limit(self.ours.bindings);
+    }
+
+    /// Which end this is.
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Bytes were read, whatever they are: the peer lives.
+    pub(crate) fn handle_read(&mut self, now: Instant) {
+        self.life.read(now);
+    }
+
+    /// The transport took bytes of the batch; `more` of it is left.
+    pub(crate) fn handle_written(&mut self, now: Instant, more: bool) {
+        self.life.write_progress(now, more);
+    }
+
+    /// Time has passed: call at [`poll_timeout`](Self::poll_timeout), or at any other time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
+        match self.life.check(now) {
+            Verdict::Fine => {}
+            Verdict::Ping => {
+                self.ping();
+                self.outbox.shrink();
+            }
+            Verdict::Dead(why) => return self.fail(EndCode::Timeout, why),
+        }
+        let mut expired = Vec::new();
+        self.wheel.expire(now, |key| expired.push(key));
+        for key in expired {
+            match key % 2 {
+                0 => self.expire_call(key / 2),
+                _ => self.expire_served(key / 2),
+            }
+        }
+        self.check_drain(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_over() {
+            return None;
+        }
+        let mut next = self.life.next();
+        for at in [self.wheel.next(), self.drain_timeout()].into_iter().flatten() {
+            next = next.min(at);
+        }
+        Some(next)
+    }
+
+    /// The next thing for the session to do.
+    #[must_use]
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether [`poll_batch`](Self::poll_batch) would give anything.
+    pub(crate) fn has_output(&self) -> bool {
+        self.pong_owed.is_some() || !self.outbox.is_empty()
+    }
+
+    /// Refills `batch`, which is empty, with what waits to be written.
+    pub(crate) fn poll_batch(&mut self, now: Instant, batch: &mut Batch) {
+        if let Some(number) = self.pong_owed.take() {
+            Pong { number, pushes_taken: self.lanes.taken }.encode(self.outbox.control());
+        }
+        let was_full = self.outbox.waiting() >= self.send_buffer;
+        let piece = self.piece();
+        let mut left = std::mem::take(&mut self.left);
+        self.outbox.fill(now, piece, batch, &mut left);
+        for what in left.drain(..) {
+            self.has_left(what);
+        }
+        self.left = left;
+        if was_full {
+            self.events.extend([Event::CallRoom, Event::LaneRoom]);
+        }
+        if !batch.is_empty() {
+            self.life.write_progress(now, true);
+        }
+    }
+
+    fn has_left(&mut self, what: Left) {
+        match what {
+            Left::CallBegun(id) => self.calling.begun(id.number()),
+            Left::CallEnded(id, at) => self.calling.ended(id.number(), at),
+            Left::ReplyEnded(id) => self.end_served(id.number(), None),
+            Left::PushEnded(lane) => {
+                self.lanes.out(lane).busy = false;
+                self.lanes.ended += 1;
+                self.events.push_back(Event::LaneRoom);
+            }
+        }
+    }
+
+    /// Sends a PING (wire 11.1) behind all small frames, so that its PONG tells of them.
+    pub(crate) fn ping(&mut self) -> u64 {
+        self.pinged += 1;
+        Ping { number: self.pinged }.encode(self.outbox.small());
+        self.pinged
+    }
+
+    /// The largest piece of a message in one frame to the peer.
+    fn piece(&self) -> usize {
+        self.max_fragment.min(self.peer.settings.frame_limit as usize - 6)
+    }
+
+    /// Whether the write buffer takes new calls and pushes.
+    fn has_buffer(&self) -> bool {
+        self.outbox.waiting() < self.send_buffer
+    }
+
+    /// The peer's settings come into force (wire 4.3, 7.3).
+    fn peer_ready(&mut self) {
+        let Some(settings) = self.peer.hello.clone() else { return };
+        self.peer.ready = true;
+        self.life.peer_ready();
+        self.calls_account.apply_setting(settings.calls_credit);
+        self.replies_account.apply_setting(settings.replies_credit);
+        self.calling.set_limit(settings.in_flight_limit);
+        self.lanes.apply_peer(settings.lanes, settings.lane_credit);
+        self.routes.set_peer_limit(settings.bindings);
+        self.peer.settings = settings;
+        self.events.extend([Event::Ready, Event::CallRoom, Event::LaneRoom]);
+        self.pump_replies();
+    }
+
+    /// What is in flight: our calls, the peer's, bytes that wait.
+    pub(crate) fn in_flight(&self) -> InFlight {
+        InFlight {
+            calling: self.calling.busy(),
+            serving: self.serving.busy(),
+            unsent: self.outbox.waiting(),
+            held: self.calls_grant.held() + self.replies_grant.held(),
+            late_replies: self.calling.late,
+            dropped_pushes: self.lanes.dropped,
+        }
+    }
+}
+
+/// What a connection holds at a moment, and what it has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    pub(crate) calling: usize,
+    pub(crate) serving: usize,
+    pub(crate) unsent: usize,
+    pub(crate) held: u64,
+    pub(crate) late_replies: u64,
+    pub(crate) dropped_pushes: u64,
+}
+
+/// A moment to count from, for tests that move time by hand.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests' clocks start somewhere")]
+pub(crate) fn test_clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,348 @@
+//! How a call of ours begins and how its caller lets go of it. Called by [`Call`](crate::Call) through the session.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::calling::{Answer, State};
+use super::outbox::{Large, LargeKind};
+use super::routes::OurRoute;
+use super::{Connection, Event, MESSAGE_COST, Shape};
+use crate::frame::{
+    Bind, CallHead, CallId, Cancel, Credit, Outline, RouteOut, RouteRef, Scope, Settings, Text,
+};
+use crate::{Error, MethodSpec, Status};
+
+/// A call that is about to be opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub(crate) route: OpenRoute<'a>,
+    pub(crate) shape: Shape,
+    pub(crate) deadline: Option<Instant>,
+    /// The whole time limit, for the error's text.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) block: &'a [u8],
+    /// The message's encoded length.
+    pub(crate) len: usize,
+}
+
+/// How the caller names a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OpenRoute<'a> {
+    /// A generated method: its route gets a number.
+    Spec(&'static MethodSpec),
+    /// Any name: travels in full.
+    Name(&'a str),
+}
+
+impl OpenRoute<'_> {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Spec(spec) => spec.route,
+            Self::Name(name) => name,
+        }
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        match self {
+            Self::Spec(spec) => spec.max_message,
+            Self::Name(_) => None,
+        }
+    }
+}
+
+/// The right to open one call: a number, and its cost charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Permit {
+    pub(crate) number: u32,
+}
+
+/// Why a caller lets go of a call that has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    Dropped,
+    Expired,
+}
+
+impl Connection {
+    /// Refuses what can never be sent, before anything waits for it.
+    pub(crate) fn check_open(&self, route: OpenRoute<'_>, len: usize, block: usize) -> Result<(), Status> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        self.check_size(route.max_message(), len)?;
+        self.check_block(block)?;
+        let name = route.name().len();
+        if name == 0 || name > 1_024 {
+            return Err(Status::invalid_argument("a route has 1 to 1,024 bytes").not_run());
+        }
+        Ok(())
+    }
+
+    /// The three limits of a message's size; each error names its knob.
+    pub(super) fn check_size(&self, by_spec: Option<usize>, size: usize) -> Result<(), Status> {
+        let peers = match self.peer.ready {
+            true => self.peer.settings.message_limit as usize,
+            false => usize::MAX,
+        };
+        let limits = [
+            (by_spec.unwrap_or(usize::MAX), "the method's `max_message`"),
+            (self.ours.message_limit as usize, "`max_message` of this end"),
+            (peers, "`max_message` of the other end"),
+        ];
+        for (limit, knob) in limits {
+            if size > limit {
+                return Err(Status::from(Error::MessageTooLarge { size, limit, knob }).not_run());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_block(&self, size: usize) -> Result<(), Status> {
+        let limit = match self.peer.ready {
+            true => self.peer.settings.metadata_limit as usize,
+            false => Settings::initial().metadata_limit as usize,
+        };
+        if size <= limit {
+            return Ok(());
+        }
+        let knob = "`max_metadata` of the other end";
+        Err(Status::from(Error::MessageTooLarge { size, limit, knob }).not_run())
+    }
+
+    /// What the opening will cost (wire 7.1). Binds the route if there is a number left for it.
+    pub(crate) fn call_cost(&mut self, route: OpenRoute<'_>, len: usize, block: usize) -> u64 {
+        let name = match self.route_out(route) {
+            RouteOut::Number(_) => 0,
+            RouteOut::Name(name) => name.len(),
+        };
+        MESSAGE_COST + (name + block + len) as u64
+    }
+
+    /// The right to open a call now, leaving `keep` of the credit to others; `None`: wait for
+    /// [`Event::CallRoom`].
+    pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
+        let room = self.calling.has_room() && self.has_buffer();
+        let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
+        if !room || too_early || self.is_over() {
+            return None;
+        }
+        if self.calls_account.available() < cost.saturating_add(keep) {
+            return None;
+        }
+        let number = self.calling.reserve(cost)?;
+        self.calls_account.spend(cost);
+        Some(Permit { number })
+    }
+
+    /// Says to the peer that a call waits for credit (wire 7.6).
+    pub(crate) fn ask_call_credit(&mut self, cost: u64) {
+        if let Some(total) = self.calls_account.ask(cost) {
+            Credit { scope: Scope::Calls, total }.encode_blocked(self.outbox.control());
+        }
+    }
+
+    /// Whether a message of this call may be encoded in place, under the lock.
+    pub(crate) fn fits_in_place(&self, route: OpenRoute<'_>, len: usize, block: usize) -> bool {
+        let fields = 32 + route.name().len() + block;
+        len <= self.max_fragment && fields + len <= self.peer.settings.frame_limit as usize
+    }
+
+    /// Opens a small call; `write` appends its message.
+    pub(crate) fn open_call(
+        &mut self,
+        now: Instant,
+        permit: Permit,
+        opening: Opening<'_>,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Error> {
+        let id = CallId::new(self.role, permit.number);
+        let route = self.route_out(opening.route);
+        let deadline = opening.deadline.map(|at| super::outbox::millis_left(at, now));
+        let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
+        let head = CallHead { id, route, deadline, stream, block: opening.block };
+        let outline = Outline { len: opening.len, total: None, compressed: false };
+        let buffer = self.outbox.small();
+        let start = buffer.len();
+        let written = write_guarded(buffer, |out| head.encode(Some(outline), out), write);
+        if let Err(error) = exact(written, opening.len) {
+            self.outbox.small().truncate(start);
+            self.drop_permit(permit);
+            return Err(error);
+        }
+        self.outbox.call_encoded(id);
+        self.opened(permit.number, State::Queued(start), opening);
+        Ok(())
+    }
+
+    /// Opens a large call, whose message was encoded outside the lock.
+    pub(crate) fn open_large_call(&mut self, permit: Permit, opening: Opening<'_>, message: Bytes) {
+        let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
+        let route = match self.route_out(opening.route) {
+            RouteOut::Number(number) => RouteRef::Number(number),
+            RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),
+        };
+        let id = CallId::new(self.role, permit.number);
+        let what = LargeKind::Call { id, route, deadline: opening.deadline, stream };
+        let block = Bytes::copy_from_slice(opening.block);
+        self.outbox.push_large(Large { what, block, message, begun: false });
+        self.opened(permit.number, State::QueuedLarge, opening);
+    }
+
+    fn opened(&mut self, number: u32, state: State, opening: Opening<'_>) {
+        // A route that was bound while the call waited costs less than was reserved (wire 7.1).
+        let cost = self.call_cost(opening.route, opening.len, opening.block.len());
+        let slot = self.calling.slot(number);
+        let reserved = std::mem::replace(&mut slot.cost, cost);
+        slot.state = state;
+        slot.limit = opening.limit;
+        self.calls_account.refund(reserved.saturating_sub(cost));
+        if let Some(at) = opening.deadline {
+            self.wheel.set(number * 2, at);
+        }
+    }
+
+    /// A permit that is not used after all.
+    pub(crate) fn drop_permit(&mut self, permit: Permit) {
+        let cost = self.calling.slot(permit.number).cost;
+        self.calls_account.refund(cost);
+        self.calling.release(permit.number);
+        self.events.push_back(Event::CallRoom);
+    }
+
+    /// The answer, once it is there. The call is over for its caller then.
+    pub(crate) fn take_answer(&mut self, number: u32) -> Option<Answer> {
+        let answer = self.calling.take_answer(number)?;
+        self.settle_call(number);
+        Some(answer)
+    }
+
+    /// The caller lets go of a call, whatever its state.
+    pub(crate) fn give_up(&mut self, number: u32) {
+        match self.calling.slot(number).state {
+            State::Idle => debug_assert!(false, "a call is let go of once"),
+            State::Reserved => self.drop_permit(Permit { number }),
+            State::Done => {
+                self.calling.disown(number);
+                self.settle_call(number);
+            }
+            State::Queued(_) | State::QueuedLarge | State::Sent => {
+                self.calling.disown(number);
+                self.stop_call(number, GivenUp::Dropped);
+            }
+        }
+    }
+
+    /// The deadline of one of our calls has passed.
+    pub(super) fn expire_call(&mut self, number: u32) {
+        let limit = self.calling.slot(number).limit.unwrap_or_default();
+        let status = Status::from(Error::Deadline { limit });
+        let withdrawn = self.stop_call(number, GivenUp::Expired);
+        let status = if withdrawn { status.not_run() } else { status };
+        if withdrawn {
+            self.calling.answered(number, Answer::Local(status));
+        } else {
+            self.calling.answered_early(number, Answer::Local(status));
+        }
+        self.events.push_back(Event::Answered(number));
+    }
+
+    /// Withdraws a call that has not left, or tells the callee to stop. True: withdrawn, so it was not run.
+    fn stop_call(&mut self, number: u32, why: GivenUp) -> bool {
+        self.wheel.clear(number * 2);
+        let id = CallId::new(self.role, number);
+        let withdrawn = match self.calling.slot(number).state {
+            State::Queued(start) => {
+                self.outbox.withdraw(id, start);
+                true
+            }
+            State::QueuedLarge => self.outbox.withdraw_large_call(id),
+            _ => {
+                // A request that is half sent is not finished: CANCEL ends our side (wire 8.8).
+                self.outbox.withdraw_large_call(id);
+                false
+            }
+        };
+        if withdrawn {
+            self.withdrawn(number);
+        } else {
+            self.calling.slot(number).side_ended = true;
+            Cancel { id, expired: why == GivenUp::Expired }.encode(self.outbox.control());
+        }
+        withdrawn
+    }
+
+    /// Nothing of it was sent: nothing was spent, and nobody owes an answer.
+    pub(super) fn withdrawn(&mut self, number: u32) {
+        let slot = self.calling.slot(number);
+        slot.side_ended = true;
+        let cost = std::mem::take(&mut slot.cost);
+        let owned = slot.owned;
+        self.calls_account.refund(cost);
+        if !owned {
+            self.calling.release(number);
+        }
+        self.events.push_back(Event::CallRoom);
+    }
+
+    /// Frees the number once the answer is taken, or nobody wants it, and both sides have ended (wire 8).
+    pub(super) fn settle_call(&mut self, number: u32) {
+        let held = self.calling.take_held(number);
+        self.free_replies(held);
+        let slot = self.calling.slot(number);
+        if slot.state != State::Done || slot.owned {
+            return;
+        }
+        if !slot.side_ended {
+            // The callee answered before we had sent all (wire 8.9).
+            self.stop_call(number, GivenUp::Dropped);
+        }
+        self.wheel.clear(number * 2);
+        self.calling.release(number);
+        self.events.push_back(Event::CallRoom);
+        self.check_drained();
+    }
+
+    pub(super) fn route_out<'a>(&mut self, route: OpenRoute<'a>) -> RouteOut<'a> {
+        let spec = match route {
+            OpenRoute::Name(name) => return RouteOut::Name(name),
+            OpenRoute::Spec(spec) => spec,
+        };
+        match self.routes.ours(spec) {
+            OurRoute::Bound(number) => RouteOut::Number(number),
+            OurRoute::Named => RouteOut::Name(spec.route),
+            OurRoute::Bind(number) => {
+                Bind { number, name: Text::from(spec.route) }.encode(self.outbox.control());
+                RouteOut::Number(number)
+            }
+        }
+    }
+}
+
+/// Appends a head and what the user's `encode` writes; takes both back if that panics.
+pub(super) fn write_guarded(
+    buffer: &mut BytesMut,
+    head: impl FnOnce(&mut BytesMut),
+    write: impl FnOnce(&mut BytesMut),
+) -> usize {
+    struct Truncate<'a>(&'a mut BytesMut, usize);
+    impl Drop for Truncate<'_> {
+        fn drop(&mut self) {
+            self.0.truncate(self.1);
+        }
+    }
+    let start = buffer.len();
+    let mut guard = Truncate(buffer, start);
+    head(guard.0);
+    let body = guard.0.len();
+    write(guard.0);
+    guard.1 = guard.0.len();
+    guard.1 - body
+}
+
+pub(super) fn exact(written: usize, announced: usize) -> Result<(), Error> {
+    match written == announced {
+        true => Ok(()),
+        false => Err(Error::Encode { announced, written }),
+    }
+}

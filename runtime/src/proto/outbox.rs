@@ -1,0 +1,276 @@
+//! What waits to be written, and in which order it goes (design section 6.13): control frames first, then small
+//! frames as they were encoded in place, then large messages a fragment each in turn. Filled by the machine,
+//! emptied into the driver's [`Batch`].
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::frame::{CallHead, CallId, FragmentHead, FragmentOf, Outline, PushHead, ReplyHead, RouteRef};
+
+/// Bytes of fragments in one batch: what a control frame may have to wait for.
+const BATCH_FRAGMENTS: usize = 256 << 10;
+
+/// Frames in the order in which the transport must get them. The driver owns one and has it refilled.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    head: BytesMut,
+    fragments: VecDeque<Bytes>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.fragments.is_empty()
+    }
+
+    /// The pieces to write, first first; at most `out.len()` of them.
+    pub(crate) fn slices<'a>(&'a self, out: &mut [std::io::IoSlice<'a>]) -> usize {
+        let head = (!self.head.is_empty()).then_some(&self.head[..]);
+        let pieces = head.into_iter().chain(self.fragments.iter().map(|f| &f[..]));
+        let mut count = 0;
+        for (slot, piece) in out.iter_mut().zip(pieces) {
+            *slot = std::io::IoSlice::new(piece);
+            count += 1;
+        }
+        count
+    }
+
+    /// So many bytes were written.
+    pub(crate) fn advance(&mut self, mut written: usize) {
+        let from_head = written.min(self.head.len());
+        self.head.advance(from_head);
+        written -= from_head;
+        while written > 0 {
+            let Some(front) = self.fragments.front_mut() else { break };
+            let n = written.min(front.len());
+            front.advance(n);
+            written -= n;
+            if front.is_empty() {
+                self.fragments.pop_front();
+            }
+        }
+        if self.head.is_empty() {
+            self.head.clear();
+        }
+    }
+
+    /// Gives the memory back: nothing is going on.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+/// A message too large for one frame. It is charged already and encoded outside the lock.
+#[derive(Debug)]
+pub(crate) struct Large {
+    pub(crate) what: LargeKind,
+    pub(crate) block: Bytes,
+    pub(crate) message: Bytes,
+    pub(crate) begun: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum LargeKind {
+    Call { id: CallId, route: RouteRef, deadline: Option<Instant>, stream: bool },
+    Reply { id: CallId },
+    Push { lane: u32, route: RouteRef },
+}
+
+impl LargeKind {
+    fn of(&self) -> FragmentOf {
+        match self {
+            Self::Call { id, .. } | Self::Reply { id } => FragmentOf::Call(*id),
+            Self::Push { lane, .. } => FragmentOf::Lane(*lane),
+        }
+    }
+
+    fn is_call(&self, wanted: CallId) -> bool {
+        matches!(self, Self::Call { id, .. } if *id == wanted)
+    }
+
+    fn is_reply(&self, wanted: CallId) -> bool {
+        matches!(self, Self::Reply { id } if *id == wanted)
+    }
+}
+
+/// What of the calls and pushes went into a batch.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// A CALL's first byte: from here on it counts as opened.
+    CallBegun(CallId),
+    /// A CALL's last byte, which is this many bytes from the start of the connection.
+    CallEnded(CallId, u64),
+    /// A large reply's last byte.
+    ReplyEnded(CallId),
+    /// A large push's last byte.
+    PushEnded(u32),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    control: BytesMut,
+    small: BytesMut,
+    /// Calls whose CALL lies in `small`, and where it ends there.
+    fresh: Vec<(CallId, usize)>,
+    large: VecDeque<Large>,
+    large_bytes: usize,
+    /// All bytes that ever went into a batch.
+    handed_over: u64,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.small.is_empty() && self.large.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.control.len() + self.small.len() + self.large_bytes
+    }
+
+    /// Where control frames are encoded: they pass everything else.
+    pub(crate) fn control(&mut self) -> &mut BytesMut {
+        &mut self.control
+    }
+
+    /// Where small frames are encoded in place.
+    pub(crate) fn small(&mut self) -> &mut BytesMut {
+        &mut self.small
+    }
+
+    /// The frame from `start` to the end of `small` is a CALL.
+    pub(crate) fn call_encoded(&mut self, id: CallId) {
+        self.fresh.push((id, self.small.len()));
+    }
+
+    /// Turns a CALL that is still here into padding (wire 13).
+    pub(crate) fn withdraw(&mut self, id: CallId, start: usize) {
+        if let Some(at) = self.fresh.iter().rposition(|(fresh, _)| *fresh == id) {
+            self.fresh.remove(at);
+            crate::frame::withdraw(&mut self.small[start..]);
+        }
+    }
+
+    pub(crate) fn push_large(&mut self, large: Large) {
+        self.large_bytes += large.message.len();
+        self.large.push_back(large);
+    }
+
+    /// Takes a large CALL back. True: not a byte of it had left.
+    pub(crate) fn withdraw_large_call(&mut self, id: CallId) -> bool {
+        self.remove(|large| large.what.is_call(id)).is_some_and(|large| !large.begun)
+    }
+
+    /// Takes a large reply back, or what is left of it.
+    pub(crate) fn cut_reply(&mut self, id: CallId) -> Option<Large> {
+        self.remove(|large| large.what.is_reply(id))
+    }
+
+    fn remove(&mut self, matches: impl Fn(&Large) -> bool) -> Option<Large> {
+        let at = self.large.iter().position(matches)?;
+        let large = self.large.remove(at)?;
+        self.large_bytes -= large.message.len();
+        Some(large)
+    }
+
+    /// Gives the memory back: nothing is going on.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self { handed_over: self.handed_over, ..Self::default() };
+        }
+    }
+
+    /// Nothing more is to be sent but what is encoded already: the connection ends.
+    pub(crate) fn drop_large(&mut self) {
+        self.large.clear();
+        self.large_bytes = 0;
+    }
+
+    /// Moves what waits into `batch`, which is empty. `piece` is the largest fragment.
+    pub(crate) fn fill(&mut self, now: Instant, piece: usize, batch: &mut Batch, left: &mut Vec<Left>) {
+        debug_assert!(batch.is_empty());
+        let small_begins = self.handed_over + self.control.len() as u64;
+        self.handed_over = small_begins + self.small.len() as u64;
+        for (id, end) in self.fresh.drain(..) {
+            left.push(Left::CallBegun(id));
+            left.push(Left::CallEnded(id, small_begins + end as u64));
+        }
+        if self.control.is_empty() {
+            std::mem::swap(&mut self.small, &mut batch.head);
+        } else {
+            self.control.extend_from_slice(&self.small);
+            self.small.clear();
+            std::mem::swap(&mut self.control, &mut batch.head);
+        }
+        self.fill_fragments(now, piece, batch, left);
+    }
+
+    fn fill_fragments(&mut self, now: Instant, piece: usize, batch: &mut Batch, left: &mut Vec<Left>) {
+        let mut heads = BytesMut::new();
+        let mut filled = 0;
+        while filled < BATCH_FRAGMENTS {
+            let Some(mut large) = self.large.pop_front() else { break };
+            if !large.begun {
+                large.begun = true;
+                large.encode_head(now, &mut heads);
+                if let LargeKind::Call { id, .. } = large.what {
+                    left.push(Left::CallBegun(id));
+                }
+            }
+            let bytes = large.message.split_to(piece.min(large.message.len()));
+            FragmentHead { of: large.what.of() }.encode(bytes.len(), &mut heads);
+            let head = heads.split().freeze();
+            filled += head.len() + bytes.len();
+            self.handed_over += (head.len() + bytes.len()) as u64;
+            self.large_bytes -= bytes.len();
+            batch.fragments.push_back(head);
+            batch.fragments.push_back(bytes);
+            if large.message.is_empty() {
+                left.push(large.what.ended(self.handed_over));
+            } else {
+                self.large.push_back(large);
+            }
+        }
+    }
+}
+
+impl LargeKind {
+    fn ended(&self, at: u64) -> Left {
+        match self {
+            Self::Call { id, .. } => Left::CallEnded(*id, at),
+            Self::Reply { id } => Left::ReplyEnded(*id),
+            Self::Push { lane, .. } => Left::PushEnded(*lane),
+        }
+    }
+}
+
+impl Large {
+    /// The frame that states the total; its first piece is empty.
+    fn encode_head(&self, now: Instant, out: &mut BytesMut) {
+        let total = Some(self.message.len() as u32);
+        let outline = Outline { len: 0, total, compressed: false };
+        match &self.what {
+            LargeKind::Call { id, route, deadline, stream } => {
+                let deadline = deadline.map(|at| millis_left(at, now));
+                let head =
+                    CallHead { id: *id, route: route.as_out(), deadline, stream: *stream, block: &self.block };
+                head.encode(Some(outline), out);
+            }
+            LargeKind::Reply { id } => {
+                ReplyHead { id: *id, block: &self.block }.encode(outline, out);
+            }
+            LargeKind::Push { lane, route } => {
+                PushHead { lane: *lane, route: route.as_out(), block: &self.block }.encode(outline, out);
+            }
+        }
+    }
+}
+
+/// The milliseconds that a CALL states (wire 8.3): rounded up, so that a moment left is not none.
+pub(crate) fn millis_left(deadline: Instant, now: Instant) -> u32 {
+    let left = deadline.saturating_duration_since(now);
+    u32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,94 @@
+//! Route numbers (wire 5): ours by the method's spec, the peer's by their order.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::MethodSpec;
+use crate::frame::{EndCode, FrameError, RouteRef, Text};
+
+/// The numbers given in both directions.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    ours: HashMap<usize, u16, BuildHasherDefault<AddressHasher>>,
+    our_count: u32,
+    peer_limit: u32,
+    theirs: Vec<Text>,
+    our_limit: u32,
+}
+
+/// What to write of a route, and the BIND that must go first.
+pub(crate) enum OurRoute {
+    Bound(u16),
+    Bind(u16),
+    Named,
+}
+
+impl Routes {
+    pub(crate) fn new(peer_limit: u32, our_limit: u32) -> Self {
+        Self { ours: HashMap::default(), our_count: 0, peer_limit, theirs: Vec::new(), our_limit }
+    }
+
+    pub(crate) fn set_peer_limit(&mut self, limit: u32) {
+        self.peer_limit = limit.min(65_536);
+    }
+
+    pub(crate) fn set_our_limit(&mut self, limit: u32) {
+        self.our_limit = limit;
+    }
+
+    /// The number of a method of ours, given now if there is one left (wire 5.2). A spec is a static, so its
+    /// address tells it apart; a second address for one route costs a second number, no more.
+    pub(crate) fn ours(&mut self, spec: &'static MethodSpec) -> OurRoute {
+        let address = std::ptr::from_ref(spec) as usize;
+        if let Some(number) = self.ours.get(&address) {
+            return OurRoute::Bound(*number);
+        }
+        if self.our_count >= self.peer_limit {
+            return OurRoute::Named;
+        }
+        let number = self.our_count as u16;
+        self.our_count += 1;
+        self.ours.insert(address, number);
+        OurRoute::Bind(number)
+    }
+
+    /// BIND arrived.
+    pub(crate) fn bind(&mut self, number: u16, name: Text) -> Result<(), FrameError> {
+        if usize::from(number) != self.theirs.len() {
+            return Err(FrameError::unexpected("5.2", "BIND out of order"));
+        }
+        if u32::from(number) >= self.our_limit {
+            return Err(FrameError::new(EndCode::LimitExceeded, "5.2", "more bindings than `max_bindings`"));
+        }
+        self.theirs.push(name);
+        Ok(())
+    }
+
+    /// A number that the peer uses must be bound (wire 5.3).
+    pub(crate) fn check(&self, route: &RouteRef) -> Result<(), FrameError> {
+        match route {
+            RouteRef::Number(number) if usize::from(*number) >= self.theirs.len() => {
+                Err(FrameError::unexpected("5.3", "a route number that is not bound"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Spreads an address; the table is ours alone, so nobody can choose its keys.
+#[derive(Debug, Default)]
+pub(crate) struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        debug_assert!(false, "only addresses are hashed");
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}

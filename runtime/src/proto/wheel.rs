@@ -1,0 +1,199 @@
+//! The deadlines of a connection's calls: a hashed wheel, so that a deadline costs a few instructions to set and
+//! to clear, however many there are. Asked and advanced by the machine with the time it is given.
+
+use std::time::{Duration, Instant};
+
+const SLOTS: usize = 512;
+const TICK: Duration = Duration::from_millis(4);
+const NIL: u32 = u32::MAX;
+
+/// Deadlines by key, a small dense number.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    origin: Instant,
+    /// All ticks up to this one are done.
+    done: u64,
+    /// The first node of each slot's list.
+    heads: Vec<u32>,
+    nodes: Vec<Node>,
+    set: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    tick: u64,
+    previous: u32,
+    next: u32,
+}
+
+impl Node {
+    const UNSET: Self = Self { tick: u64::MAX, previous: NIL, next: NIL };
+}
+
+impl Wheel {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { origin: now, done: 0, heads: Vec::new(), nodes: Vec::new(), set: 0 }
+    }
+
+    /// Sets the deadline of `key`, which must have none.
+    pub(crate) fn set(&mut self, key: u32, at: Instant) {
+        if self.heads.is_empty() {
+            self.heads = vec![NIL; SLOTS];
+        }
+        if self.nodes.len() <= key as usize {
+            self.nodes.resize(key as usize + 1, Node::UNSET);
+        }
+        debug_assert_eq!(self.nodes[key as usize].tick, u64::MAX);
+        let tick = self.tick_after(at).max(self.done + 1);
+        let head = &mut self.heads[(tick as usize) % SLOTS];
+        self.nodes[key as usize] = Node { tick, previous: NIL, next: *head };
+        if *head != NIL {
+            self.nodes[*head as usize].previous = key;
+        }
+        *head = key;
+        self.set += 1;
+    }
+
+    /// Clears the deadline of `key`, if it has one.
+    pub(crate) fn clear(&mut self, key: u32) {
+        let Some(node) = self.nodes.get_mut(key as usize) else { return };
+        let Node { tick, previous, next } = std::mem::replace(node, Node::UNSET);
+        if tick == u64::MAX {
+            return;
+        }
+        match previous {
+            NIL => self.heads[(tick as usize) % SLOTS] = next,
+            previous => self.nodes[previous as usize].next = next,
+        }
+        if next != NIL {
+            self.nodes[next as usize].previous = previous;
+        }
+        self.set -= 1;
+    }
+
+    /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        if self.set == 0 {
+            return None;
+        }
+        let mut first = self.done + SLOTS as u64;
+        for tick in self.done + 1..first {
+            if self.heads[(tick as usize) % SLOTS] != NIL {
+                first = tick;
+                break;
+            }
+        }
+        Some(self.origin + TICK * u32::try_from(first).unwrap_or(u32::MAX))
+    }
+
+    /// Takes the keys whose deadlines have passed.
+    pub(crate) fn expire(&mut self, now: Instant, mut expired: impl FnMut(u32)) {
+        let passed = now.saturating_duration_since(self.origin).as_nanos() / TICK.as_nanos();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        if self.set == 0 || passed.saturating_sub(self.done) >= SLOTS as u64 {
+            self.expire_all(passed, &mut expired);
+        } else {
+            for tick in self.done + 1..=passed {
+                self.expire_slot((tick as usize) % SLOTS, passed, &mut expired);
+            }
+        }
+        self.done = self.done.max(passed);
+    }
+
+    fn expire_all(&mut self, passed: u64, expired: &mut impl FnMut(u32)) {
+        for slot in 0..self.heads.len() {
+            if self.set == 0 {
+                break;
+            }
+            self.expire_slot(slot, passed, expired);
+        }
+    }
+
+    fn expire_slot(&mut self, slot: usize, passed: u64, expired: &mut impl FnMut(u32)) {
+        let mut key = self.heads[slot];
+        while key != NIL {
+            let Node { tick, next, .. } = self.nodes[key as usize];
+            if tick <= passed {
+                self.clear(key);
+                expired(key);
+            }
+            key = next;
+        }
+    }
+
+    fn tick_after(&self, at: Instant) -> u64 {
+        let nanos = at.saturating_duration_since(self.origin).as_nanos();
+        u64::try_from(nanos.div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expired(wheel: &mut Wheel, now: Instant) -> Vec<u32> {
+        let mut keys = Vec::new();
+        wheel.expire(now, |key| keys.push(key));
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn a_deadline_expires_once_and_never_early() {
+        let start = crate::proto::test_clock();
+        let mut wheel = Wheel::new(start);
+        wheel.set(3, start + Duration::from_millis(10));
+        assert!(expired(&mut wheel, start + Duration::from_millis(9)).is_empty());
+        assert_eq!(expired(&mut wheel, start + Duration::from_millis(12)), [3]);
+        assert!(expired(&mut wheel, start + Duration::from_secs(9)).is_empty());
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn a_cleared_deadline_does_not_expire() {
+        let start = crate::proto::test_clock();
+        let mut wheel = Wheel::new(start);
+        for key in 0..4 {
+            wheel.set(key, start + Duration::from_millis(20));
+        }
+        wheel.clear(1);
+        wheel.clear(3);
+        wheel.clear(3);
+        assert_eq!(expired(&mut wheel, start + Duration::from_secs(1)), [0, 2]);
+    }
+
+    #[test]
+    fn deadlines_beyond_one_turn_wait_for_theirs() {
+        let start = crate::proto::test_clock();
+        let mut wheel = Wheel::new(start);
+        let turn = TICK * SLOTS as u32;
+        wheel.set(0, start + turn / 2);
+        wheel.set(1, start + turn / 2 + turn);
+        wheel.set(2, start + turn / 2 + turn * 7);
+        assert_eq!(expired(&mut wheel, start + turn / 2 + TICK), [0]);
+        assert!(expired(&mut wheel, start + turn).is_empty());
+        assert_eq!(expired(&mut wheel, start + turn * 3), [1]);
+        assert_eq!(expired(&mut wheel, start + turn * 20), [2]);
+    }
+
+    #[test]
+    fn next_is_never_after_the_first_deadline() {
+        let start = crate::proto::test_clock();
+        let mut wheel = Wheel::new(start);
+        for (key, millis) in [(0, 3), (1, 900), (2, 30_000)] {
+            wheel.set(key, start + Duration::from_millis(millis));
+            let mut now = start;
+            let mut seen = Vec::new();
+            while let Some(at) = wheel.next() {
+                assert!(at > now, "time must move on");
+                now = at;
+                wheel.expire(now, |key| seen.push((key, now)));
+            }
+            let (expired, at) = seen[0];
+            assert_eq!(expired, key);
+            let due = start + Duration::from_millis(millis);
+            assert!(at >= due && at <= due + TICK, "{:?}", at - start);
+            wheel = Wheel::new(start);
+        }
+    }
+}
