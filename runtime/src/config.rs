@@ -90,7 +90,10 @@ impl Config {
         ];
         for (knob, value, least, most) in limits {
             if !(least..=most).contains(&value) {
-                return Err(Error::Config { knob, problem: format!("is {value}; it can be {least} to {most}") });
+                return Err(Error::Config {
+                    knob,
+                    problem: format!("is {value}; it can be {least} to {most}"),
+                });
             }
         }
         if self.connect_timeout.is_zero() {

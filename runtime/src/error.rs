@@ -57,7 +57,9 @@ pub enum Error {
     #[error("the other end is draining and takes no new calls")]
     Draining,
     /// A message wrote another number of bytes than it had announced.
-    #[error("the message announced {announced} bytes and wrote {written}: its `Message` implementation is wrong")]
+    #[error(
+        "the message announced {announced} bytes and wrote {written}: its `Message` implementation is wrong"
+    )]
     Encode {
         /// What `encoded_len` said.
         announced: usize,

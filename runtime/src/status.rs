@@ -178,7 +178,7 @@ impl Status {
     /// On a key that [`Metadata::append`] refuses.
     #[must_use]
     #[track_caller]
-    pub fn metadata(mut self, key: &str, value: impl Into<Bytes>) -> Self {
+    pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
         self.0.metadata.append(key, value);
         self
     }

@@ -92,6 +92,13 @@ impl FrameError {
         Self { code, rule, text: text.into() }
     }
 
+    /// A frame that does not fit the state of what it concerns.
+    #[cold]
+    pub(crate) fn unexpected(rule: &'static str, text: impl Into<String>) -> Self {
+        Self::new(EndCode::Unexpected, rule, text)
+    }
+
+    /// A body that is not as its kind says.
     #[cold]
     pub(crate) fn malformed(rule: &'static str, text: impl Into<String>) -> Self {
         Self::new(EndCode::Malformed, rule, text)

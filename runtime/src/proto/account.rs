@@ -10,7 +10,7 @@ pub(crate) struct Account {
     spent: u64,
     total: u64,
     initial: u64,
-    /// The total last asked for by BLOCKED, so that it is said once (wire 7.6).
+    /// The total last asked for by BLOCKED, so that it is said once a message (wire 7.6).
     asked: u64,
 }
 
@@ -76,13 +76,15 @@ pub(crate) struct Grant {
     held: u64,
     /// Raises gathered but not yet told (wire 7.5).
     gathered: u64,
+    /// The total that the peer last asked for: until it is reached, nothing is gathered (wire 7.6).
+    wanted: u64,
     /// What was granted beyond the window for one large message (wire 7.8): freed bytes pay it back first.
     lent: u64,
 }
 
 impl Grant {
     pub(crate) fn new(initial: u64) -> Self {
-        Self { spent: 0, total: initial, window: initial, held: 0, gathered: 0, lent: 0 }
+        Self { spent: 0, total: initial, window: initial, held: 0, gathered: 0, wanted: 0, lent: 0 }
     }
 
     /// Our own settings came into force: we became ready (wire 4.3).
@@ -116,9 +118,15 @@ impl Grant {
         self.held
     }
 
-    /// The new total to tell, if it is time: less than half of the window is unspent.
+    /// BLOCKED: the peer wants the total to reach this.
+    pub(crate) fn want(&mut self, total: u64) -> Option<u64> {
+        self.wanted = total;
+        self.flush()
+    }
+
+    /// The new total to tell, if it is time: less than half of the window is unspent, or the peer waits.
     pub(crate) fn due(&mut self) -> Option<u64> {
-        if self.total - self.spent >= self.window / 2 {
+        if self.total >= self.wanted && self.total - self.spent >= self.window / 2 {
             return None;
         }
         self.flush()

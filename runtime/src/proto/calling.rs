@@ -42,7 +42,7 @@ pub(crate) struct Slot {
     end: Option<u64>,
     /// A fragmented reply under way.
     reply: Option<(Assembly, Bytes)>,
-    /// What the reply under way or the answer is charged in the replies account.
+    /// What the reply under way is charged in the replies account.
     held: u64,
     answer: Option<Answer>,
 }
@@ -184,13 +184,20 @@ impl Calling {
 
     /// A REPLY that costs the call (wire 6.5, 8.5): its caller is told at once, the rest of it is read past.
     /// `Ok(true)`: nothing more will come.
-    pub(crate) fn refuse_reply(&mut self, number: u32, piece: &Piece, why: Status) -> Result<bool, FrameError> {
+    pub(crate) fn refuse_reply(
+        &mut self,
+        number: u32,
+        piece: &Piece,
+        why: Status,
+        cost: u64,
+    ) -> Result<bool, FrameError> {
         let Some(slot) = self.open(number) else { return Err(unexpected_reply()) };
         if slot.reply.is_some() {
             return Err(FrameError::unexpected("6.3", "REPLY while one is under way"));
         }
         let rest = Assembly::discard(piece)?;
         let over = rest.is_none();
+        slot.held += cost;
         slot.reply = rest.map(|assembly| (assembly, Bytes::new()));
         self.answered_early(number, Answer::Local(why));
         if over {

@@ -56,7 +56,8 @@ impl Connection {
             return;
         }
         self.farewell.ours = Stage::Intent;
-        GoAway { code: EndCode::None, last: None, reason: Text::from("draining") }.encode(self.outbox.control());
+        GoAway { code: EndCode::None, last: None, reason: Text::from("draining") }
+            .encode(self.outbox.control());
         let ping = self.ping();
         self.farewell.intent = Some((ping, now + INTENT_WAIT));
     }

@@ -48,9 +48,9 @@ use crate::frame::{EndCode, Hello, Ping, Pong, Role, Settings};
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Shape, Stop};
-pub(crate) use self::opening::{GivenUp, Opening, OpenRoute, Permit};
+pub(crate) use self::opening::{GivenUp, OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
-pub(crate) use self::pushing::{Pushing, PushRoom};
+pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::replying::{ReplyRoom, Terminal};
 
 /// One connection.
@@ -122,10 +122,7 @@ impl Connection {
             calling: Calling::new(initial.in_flight_limit),
             serving: Serving::new(initial.in_flight_limit),
             replies_waiting: VecDeque::new(),
-            lanes: Lanes::new(
-                (initial.lanes, initial.lane_credit),
-                (initial.lanes, initial.lane_credit),
-            ),
+            lanes: Lanes::new((initial.lanes, initial.lane_credit), (initial.lanes, initial.lane_credit)),
             routes: Routes::new(initial.bindings, initial.bindings),
             outbox: Outbox::default(),
             wheel: Wheel::new(now),
@@ -268,7 +265,12 @@ impl Connection {
 
     /// The peer's settings come into force (wire 4.3, 7.3).
     fn peer_ready(&mut self) {
-        let Some(settings) = self.peer.hello.clone() else { return };
+        let Some(mut settings) = self.peer.hello.clone() else { return };
+        // The largest message fits, whatever was announced (wire 7.7).
+        let least =
+            MESSAGE_COST + 1_024 + u64::from(settings.metadata_limit) + u64::from(settings.message_limit);
+        settings.calls_credit = settings.calls_credit.max(least);
+        settings.replies_credit = settings.replies_credit.max(least);
         self.peer.ready = true;
         self.life.peer_ready();
         self.calls_account.apply_setting(settings.calls_credit);

@@ -161,7 +161,7 @@ impl Connection {
         let deadline = opening.deadline.map(|at| super::outbox::millis_left(at, now));
         let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
         let head = CallHead { id, route, deadline, stream, block: opening.block };
-        let outline = Outline { len: opening.len, total: None, compressed: false };
+        let outline = Outline::whole(opening.len);
         let buffer = self.outbox.small();
         let start = buffer.len();
         let written = write_guarded(buffer, |out| head.encode(Some(outline), out), write);
@@ -287,8 +287,6 @@ impl Connection {
 
     /// Frees the number once the answer is taken, or nobody wants it, and both sides have ended (wire 8).
     pub(super) fn settle_call(&mut self, number: u32) {
-        let held = self.calling.take_held(number);
-        self.free_replies(held);
         let slot = self.calling.slot(number);
         if slot.state != State::Done || slot.owned {
             return;

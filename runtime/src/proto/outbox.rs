@@ -255,8 +255,13 @@ impl Large {
         match &self.what {
             LargeKind::Call { id, route, deadline, stream } => {
                 let deadline = deadline.map(|at| millis_left(at, now));
-                let head =
-                    CallHead { id: *id, route: route.as_out(), deadline, stream: *stream, block: &self.block };
+                let head = CallHead {
+                    id: *id,
+                    route: route.as_out(),
+                    deadline,
+                    stream: *stream,
+                    block: &self.block,
+                };
                 head.encode(Some(outline), out);
             }
             LargeKind::Reply { id } => {

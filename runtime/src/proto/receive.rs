@@ -54,7 +54,7 @@ impl Connection {
             Frame::Blocked(wanted) => self.on_blocked(wanted),
             Frame::Cancel(cancel) => self.on_cancel(cancel),
             Frame::Ping(ping) => {
-                self.pong_owed = Some(self.pong_owed.unwrap_or(0).max(ping.number));
+                self.pong_owed = Some(ping.number.max(self.pong_owed.unwrap_or(0)));
                 Ok(())
             }
             Frame::Pong(pong) => self.on_pong(pong),
@@ -162,7 +162,15 @@ impl Connection {
         };
         let ended = matches!(shape, Shape::Unary | Shape::ServerStream);
         self.serving.begin(number, ServedState::Running, ended);
-        self.events.push_back(Event::Call(Inbound { id, route, deadline, block, shape, message: whole, cost }));
+        self.events.push_back(Event::Call(Inbound {
+            id,
+            route,
+            deadline,
+            block,
+            shape,
+            message: whole,
+            cost,
+        }));
         Ok(())
     }
 
@@ -218,16 +226,11 @@ impl Connection {
         let refused = reply.message.as_ref().and_then(|piece| self.reply_refusal(piece, total));
         let over = match (refused, &reply.message) {
             (Some(why), Some(piece)) => {
-                let over = self.calling.refuse_reply(number, piece, why);
-                // Nothing of it is kept.
-                self.free_replies(cost);
+                let over = self.calling.refuse_reply(number, piece, why, cost)?;
                 self.events.push_back(Event::Answered(number));
-                over?
+                over
             }
-            _ => match self.calling.reply(number, reply, cost) {
-                Ok(over) => over,
-                Err(error) => return Err(error),
-            },
+            _ => self.calling.reply(number, reply, cost)?,
         };
         if over {
             self.call_answered(number);
@@ -255,6 +258,9 @@ impl Connection {
     /// One of our calls is over at the callee.
     pub(super) fn call_answered(&mut self, number: u32) {
         self.wheel.clear(number * 2);
+        // Handed on: a caller that does not look holds up nobody else's reply (wire 7.5).
+        let held = self.calling.take_held(number);
+        self.free_replies(held);
         if self.calling.slot(number).owned {
             self.events.push_back(Event::Answered(number));
         } else {
@@ -414,6 +420,7 @@ impl Connection {
             self.call_answered(number);
             return Ok(());
         }
+        let ignores = self.takes_no_more();
         match self.serving.open(number) {
             Some(served) if !served.caller_ended => {
                 served.caller_ended = true;
@@ -421,7 +428,7 @@ impl Connection {
                 self.serving.settle(number);
                 Ok(())
             }
-            _ if self.takes_no_more() => Ok(()),
+            _ if ignores => Ok(()),
             _ => Err(FrameError::unexpected("8.10", "RESET of a call that is not open")),
         }
     }
@@ -442,9 +449,10 @@ impl Connection {
 
     fn discarded(&mut self, id: CallId, what: &str) -> Result<(), FrameError> {
         let number = self.peers_call(id)?;
+        let ignores = self.takes_no_more();
         match self.serving.open(number) {
             Some(served) if !served.caller_ended => Ok(()),
-            _ if self.takes_no_more() => Ok(()),
+            _ if ignores => Ok(()),
             _ => Err(FrameError::unexpected("8.10", format!("{what} for a call that is not open"))),
         }
     }
@@ -482,12 +490,16 @@ impl Connection {
 
     fn on_blocked(&mut self, wanted: Credit) -> Result<(), FrameError> {
         let total = match wanted.scope {
-            Scope::Calls => self.calls_grant.flush(),
-            Scope::Replies => self.replies_grant.flush(),
+            Scope::Calls => self.calls_grant.want(wanted.total),
+            Scope::Replies => self.replies_grant.want(wanted.total),
             Scope::Stream(_) => None,
             Scope::Lane(lane) => {
                 let Some(inn) = self.lanes.inn(lane) else {
-                    return Err(FrameError::new(EndCode::LimitExceeded, "7.9", "BLOCKED in a lane over ours"));
+                    return Err(FrameError::new(
+                        EndCode::LimitExceeded,
+                        "7.9",
+                        "BLOCKED in a lane over ours",
+                    ));
                 };
                 if inn.wanted.replace(wanted.total).is_none() {
                     self.lanes.asking.push_back(lane);
