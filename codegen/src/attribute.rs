@@ -9,7 +9,8 @@ use syn::{FnArg, ItemTrait, Pat, TraitItem, parse_quote};
 use crate::{
     check::check,
     compare::compare,
-    expand::{Options, expand},
+    expand::expand,
+    inline::with_files,
     model::Service,
     parse::{self, Arguments, Source},
     report::{At, Report},
@@ -31,19 +32,25 @@ pub type FindService<'a> = &'a dyn Fn(&At<String>, Option<&At<String>>) -> Resul
 /// `#[service(arguments)] item`.
 #[must_use]
 pub fn service(arguments: TokenStream, item: TokenStream, find: FindService<'_>) -> TokenStream {
+    let mut report = Report::new();
     let Ok(item_trait) = syn::parse2::<ItemTrait>(item.clone()) else {
-        let mut report = Report::new();
-        report.add(Span::call_site(), Rule::NotATrait {});
-        return [errors(report), item].into_iter().collect();
+        report.add(first_span(&item), Rule::NotATrait {});
+        return [errors(report, Span::call_site()), item].into_iter().collect();
     };
     let bare = item_trait.clone();
-    walk(arguments, item_trait, find)
-        .unwrap_or_else(|report| [errors(report), bare_trait(bare)].into_iter().collect())
+    let arguments = Arguments::parse(arguments, &mut report);
+    let call = arguments.source.span();
+    walk(arguments, item_trait, report, find)
+        .unwrap_or_else(|report| [errors(report, call), bare_trait(bare)].into_iter().collect())
 }
 
-fn walk(arguments: TokenStream, item: ItemTrait, find: FindService<'_>) -> Result<TokenStream, Report> {
-    let mut report = Report::new();
-    let Arguments { source, options } = Arguments::parse(arguments, &mut report);
+fn walk(
+    arguments: Arguments,
+    item: ItemTrait,
+    mut report: Report,
+    find: FindService<'_>,
+) -> Result<TokenStream, Report> {
+    let Arguments { source, options } = arguments;
     let draft = parse::service(item, &source, &mut report);
     match source {
         Source::Trait { .. } => {
@@ -56,7 +63,7 @@ fn walk(arguments: TokenStream, item: ItemTrait, find: FindService<'_>) -> Resul
                 let service = compare(draft, &found.service)?;
                 Ok((check(service)?, found.files))
             });
-            border(report, found).map(|(service, files)| with_files(&service, &options, &files))
+            border(report, found).map(|(service, files)| with_files(&expand(&service, &options), &files))
         }
     }
 }
@@ -73,17 +80,13 @@ fn border<T>(report: Report, next: Result<T, Report>) -> Result<T, Report> {
     }
 }
 
-/// The expansion, and what makes rustc run it again when a file of the schema changes.
-fn with_files(service: &Service, options: &Options, files: &[String]) -> TokenStream {
-    let service = expand(service, options);
-    quote! {
-        #service
-        #(const _: &[::core::primitive::u8] = ::core::include_bytes!(#files);)*
-    }
+/// Where an item starts.
+pub(crate) fn first_span(item: &TokenStream) -> Span {
+    item.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
 
-fn errors(report: Report) -> TokenStream {
-    report.into_syn(Span::call_site()).map_or_else(TokenStream::new, |error| error.to_compile_error())
+fn errors(report: Report, call: Span) -> TokenStream {
+    report.into_error(call).to_compile_error()
 }
 
 /// The user's trait without what only `#[service]` understands, and without what rustc would tell a second time.

@@ -2,7 +2,6 @@
 //! lowering; what comes out of it can be expanded without fail. Methods are checked on their own, so that the mistake in
 //! one does not hide that in another.
 
-use proc_macro2::Span;
 use syn::{Type, parse_quote};
 
 use crate::{
@@ -114,11 +113,7 @@ fn check_wire_name(name: &At<String>, report: &mut Report) {
 }
 
 fn check_ident(name: &At<String>, report: &mut Report) -> Option<proc_macro2::Ident> {
-    let span = match name.place {
-        Place::Tokens { first, .. } => first,
-        _ => Span::call_site(),
-    };
-    let ident = names::ident(&name.value, span);
+    let ident = names::ident(&name.value, name.place.span());
     if ident.is_none() {
         report.add(name.place.clone(), Rule::NotAnIdentifier { name: name.value.clone() });
     }

@@ -65,8 +65,8 @@ fn compare_method(ours: &MethodDraft, theirs: &Method, report: &mut Report) {
     let method = rust_name(ours);
     let shape = (ours.input.arity, ours.output.arity);
     if shape != arities(theirs.kind) {
-        let expected = format!("{}, `{}`", describe(arities(theirs.kind)), signature(theirs));
-        let rule = Rule::WrongShape { method, found: describe(shape).to_owned(), expected };
+        let (found, expected) = (describe(shape).to_owned(), describe(arities(theirs.kind)).to_owned());
+        let rule = Rule::WrongShape { method, found, expected, signature: signature(theirs) };
         return report.add(at_function(ours), rule);
     }
     if let Some((found, expected)) = difference(&ours.input, &theirs.input) {

@@ -14,6 +14,7 @@ pub mod compare;
 pub mod docs;
 pub mod draft;
 pub mod expand;
+pub mod inline;
 pub mod message;
 pub mod model;
 pub mod names;

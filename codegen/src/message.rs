@@ -6,6 +6,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Data, DeriveInput, Fields, Path, Token, parse_quote, punctuated::Punctuated};
 
 use crate::{
+    attribute::first_span,
     parse::entries,
     report::{Place, Report, text},
     rule::Rule,
@@ -29,20 +30,23 @@ enum Kind {
 pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut report = Report::new();
     let Ok(mut input) = syn::parse2::<DeriveInput>(item.clone()) else {
-        report.add(Span::call_site(), Rule::NotAMessageItem {});
+        report.add(first_span(&item), Rule::NotAMessageItem {});
         return [errors(report), item].into_iter().collect();
     };
     let (asked, runtime) = read(arguments, &mut report);
-    let kind = check(&input, asked, &mut report);
+    // What was asked for is not known if the arguments are wrong.
     if report.is_empty() {
-        return [attributes(&input, kind, &runtime), input.into_token_stream()].into_iter().collect();
+        let kind = check(&input, asked, &mut report);
+        if report.is_empty() {
+            return [attributes(&input, kind, &runtime), input.into_token_stream()].into_iter().collect();
+        }
     }
     strip_prost(&mut input);
     [errors(report), input.into_token_stream()].into_iter().collect()
 }
 
 fn errors(report: Report) -> TokenStream {
-    report.into_syn(Span::call_site()).map_or_else(TokenStream::new, |error| error.to_compile_error())
+    report.into_error(Span::call_site()).to_compile_error()
 }
 
 /// The kind that is asked for, if it is, and the path of the runtime.

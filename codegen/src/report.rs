@@ -44,6 +44,15 @@ impl Place {
         Self::Tokens { first, last: tokens.last().map_or(first, |token| token.span()) }
     }
 
+    /// The first token's span; the macro's call where there is none.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Tokens { first, .. } => *first,
+            _ => Span::call_site(),
+        }
+    }
+
     /// A line of a schema.
     #[must_use]
     pub fn schema(file: impl Into<String>, line: u32, column: u32) -> Self {
@@ -170,7 +179,7 @@ impl Report {
 
     /// For a macro: each at its own tokens, those of a schema at `call` with their line in the text.
     #[must_use]
-    pub fn into_syn(self, call: Span) -> Option<syn::Error> {
+    pub fn into_error(self, call: Span) -> syn::Error {
         let errors = self.problems.into_iter().map(|problem| match problem.place {
             Place::Tokens { first, last } => {
                 let ends = [quote_spanned!(first=> _), quote_spanned!(last=> _)];
@@ -178,9 +187,12 @@ impl Report {
             }
             _ => syn::Error::new(call, problem.to_string()),
         });
-        errors.reduce(|mut all, error| {
+        let all = errors.reduce(|mut all, error| {
             all.combine(error);
             all
+        });
+        all.unwrap_or_else(|| {
+            syn::Error::new(call, "protocall stopped here and does not know why; please report it")
         })
     }
 }

@@ -134,23 +134,23 @@ rules! {
 
     // Attributes and options.
     /// A key that nobody knows.
-    UnknownKey { key, known } in [Trait, Checked, Message, Schema]: "there is no option `{key}`", "use one of {known}";
+    UnknownKey { key, known } in [Trait, Message, Schema]: "there is no option `{key}`", "use one of {known}";
     /// `#[method(push timeout)]`.
     AttributeSyntax { error } in [Trait, Message]:
         "the attribute cannot be read ({error})", "write `key` or `key = \"value\"`, with commas between";
     /// A key that needs another one.
     Needs { key, other } in [Trait]: "`{key}` means nothing without `{other}`", "add it, or remove `{key}`";
     /// A key twice.
-    DuplicateKey { key } in [Trait, Checked, Message]: "`{key}` is set twice", "keep one of them";
+    DuplicateKey { key } in [Trait, Message]: "`{key}` is set twice", "keep one of them";
     /// A flag with a value, a text without.
-    WrongValue { key, expected } in [Trait, Checked, Message]: "`{key}` has the wrong kind of value", "write `{expected}`";
+    WrongValue { key, expected } in [Trait, Message]: "`{key}` has the wrong kind of value", "write `{expected}`";
     /// Keys that exclude each other.
     Conflict { key, other } in [Trait, Checked]: "`{key}` and `{other}` contradict each other", "keep one of them";
     /// A feature of the crate is off.
     FeatureOff { key, feature } in [Checked]:
         "`{key}` needs the feature `{feature}`", "write `features = [\"{feature}\"]` at protocall in Cargo.toml";
     /// A path that is none.
-    BadPath { path } in [Trait, Schema]: "`{path}` is not a path to the runtime", "write a path such as `::protocall`";
+    BadPath { path } in [Trait, Message, Schema]: "`{path}` is not a path to the runtime", "write a path such as `::protocall`";
     /// `timeout = "soon"`.
     BadDuration { value } in [Trait, Schema]:
         "`{value}` is not a duration", "write a number and a unit, \"200ms\", \"30s\", \"5m\", \"1h\", or \"none\"";
@@ -171,13 +171,13 @@ rules! {
     DuplicateMethod { service, method } in [Trait]: "`{service}` has two methods `{method}`", "rename one of them";
     /// Two methods with one name in Rust.
     SameRustName { method, other, rust } in [Trait, Schema]:
-        "the methods `{method}` and `{other}` would both be `{rust}` in Rust", "rename one, or set its `rust_name`";
+        "the methods `{method}` and `{other}` would both be `{rust}` in Rust", "rename one of them, in a schema perhaps by the option `rust_name`";
     /// A method called as one of the client's own.
     ReservedName { method } in [Trait, Schema]:
         "the client has a `{method}` of its own",
-        "name the function otherwise: in a schema by the option `rust_name`, in a trait with `#[method(name = \"…\")]` for the wire";
+        "give the function another name: in a schema by the option `rust_name`, in a trait beside `#[method(name = \"…\")]`, which keeps the one on the wire";
     /// A name that cannot be a Rust identifier.
-    NotAnIdentifier { name } in [Trait, Schema]:
+    NotAnIdentifier { name } in [Schema]:
         "`{name}` cannot be a name in Rust", "rename it, or set another name by the option `rust_name`";
     /// A name that cannot be one on the wire.
     NotAWireName { name } in [Trait]: "`{name}` cannot be a name on the wire", "use ASCII letters, digits and `_`, a letter first";
@@ -192,6 +192,9 @@ rules! {
     // A trait against its schema.
     /// The schema has no such service.
     UnknownService { service, known } in [Checked]: "the schema has no service `{service}`", "use one of {known}";
+    /// Several services, or none, and none named.
+    WhichService { known } in [Checked]:
+        "it is not clear which service of the schema is meant", "name it, as in `service = \"chat.v1.Chat\"`, one of {known}";
     /// In the schema only.
     MissingMethod { method, signature } in [Checked]: "the schema's method `{method}` is missing", "add `{signature}`";
     /// In the trait only.
@@ -203,10 +206,11 @@ rules! {
     WrongAnswer { method, found, expected } in [Checked]:
         "`{method}` answers `{found}`, but `{expected}` in the schema", "answer `{expected}`";
     /// Streams here and not there.
-    WrongShape { method, found, expected } in [Checked]: "`{method}` is {found}, but {expected} in the schema", "write `{expected}`";
+    WrongShape { method, found, expected, signature } in [Checked]:
+        "`{method}` has {found}, but {expected} in the schema", "write `{signature}`";
     /// An option that the schema has otherwise.
     OptionDiffers { method, option } in [Checked]:
-        "`{option}` of `{method}` is otherwise in the schema", "remove it here: the schema's options hold";
+        "`{option}` of `{method}` is not what the schema says", "remove it here: the schema's options hold";
 
     // Schemas.
     /// No such file.
@@ -214,10 +218,10 @@ rules! {
     /// No such import.
     UnknownImport { file, tried } in [Schema]: "there is no file `{file}` to import (tried {tried})", "correct the import, or add its include folder";
     /// A file below no include folder.
-    FileOutside { file, includes } in [Schema, Checked]:
+    FileOutside { file, includes } in [Schema]:
         "the file `{file}` lies in none of the include folders ({includes})", "add a folder above it to them";
     /// Another file has the same name for imports.
-    FileHidden { file, by, name } in [Schema, Checked]:
+    FileHidden { file, by, name } in [Schema]:
         "the file `{file}` is hidden by `{by}`, since an import calls both `{name}`", "put the include folder of the one that is meant first";
     /// A file that cannot be read.
     FileUnreadable { error } in [Schema, Checked]: "the file cannot be read: {error}", "make it a readable file, of UTF-8 if it is a `.proto`";

@@ -1,15 +1,18 @@
 //! The arguments of `#[service(…)]`: where the service's names come from, and what to emit.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 
 use super::entries::{Entry, entries};
 use crate::{
     expand::{Bodies, Options, Sides},
+    inline::Inline,
     report::{At, Report},
     rule::Rule,
 };
 
 const KEYS: &str = "`package`, `name`, `proto`, `service`, `runtime`, `client`, `server`, `stubs`";
+
+const INLINE_KEYS: &str = "`include`, `runtime`, `client`, `server`, `stubs`";
 
 /// What `#[service(…)]` says.
 #[derive(Default)]
@@ -24,6 +27,16 @@ pub(crate) enum Source {
     Trait { package: Option<At<String>>, name: Option<At<String>> },
     /// Those of a schema, against which the trait is held.
     Schema { proto: At<String>, service: Option<At<String>> },
+}
+
+impl Source {
+    /// Where mistakes are told that lie in no Rust code.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Trait { .. } => Span::call_site(),
+            Self::Schema { proto, .. } => proto.place.span(),
+        }
+    }
 }
 
 impl Default for Source {
@@ -74,6 +87,13 @@ fn read(entry: &Entry, texts: &mut Texts, options: &mut Options, report: &mut Re
                 }
             }
         }
+        _ => read_flag(entry, options, KEYS, report),
+    }
+}
+
+/// What to emit, in the same words for every macro.
+fn read_flag(entry: &Entry, options: &mut Options, known: &str, report: &mut Report) {
+    match entry.key().as_str() {
         "client" if entry.flag(report) => {
             options.sides = if options.sides == Sides::Server { Sides::Both } else { Sides::Client };
         }
@@ -81,8 +101,36 @@ fn read(entry: &Entry, texts: &mut Texts, options: &mut Options, report: &mut Re
             options.sides = if options.sides == Sides::Client { Sides::Both } else { Sides::Server };
         }
         "stubs" if entry.flag(report) => options.bodies = Bodies::Unimplemented,
-        key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: KEYS.to_owned() }),
+        key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: known.to_owned() }),
     }
+}
+
+/// The options of `proto!` after its file.
+pub(crate) fn inline_options(tokens: TokenStream, inline: &mut Inline) -> Result<(), Report> {
+    let mut report = Report::new();
+    let mut options = Options::default();
+    let mut seen: Vec<String> = Vec::new();
+    for entry in entries(tokens, &mut report) {
+        let key = entry.key();
+        if seen.contains(&key) {
+            report.add(entry.place(), Rule::DuplicateKey { key });
+            continue;
+        }
+        match key.as_str() {
+            "include" => {
+                inline.include = entry.text("include = \"schemas\"", &mut report).map(|text| text.value)
+            }
+            "runtime" => {
+                if let Some(path) = entry.text("runtime = \"::protocall\"", &mut report) {
+                    inline.runtime_path = path.value;
+                }
+            }
+            _ => read_flag(&entry, &mut options, INLINE_KEYS, &mut report),
+        }
+        seen.push(key);
+    }
+    (inline.sides, inline.bodies) = (options.sides, options.bodies);
+    report.finish(())
 }
 
 impl Texts {

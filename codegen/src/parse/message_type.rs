@@ -11,9 +11,14 @@ use crate::{
 
 /// What everybody knows and no message is.
 const KNOWN: &[&str] = &[
-    "Arc", "BTreeMap", "BTreeSet", "Box", "Cow", "HashMap", "HashSet", "Option", "Rc", "Result", "String",
-    "Vec", "VecDeque", "bool", "char", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str",
-    "u128", "u16", "u32", "u64", "u8", "usize",
+    "String", "bool", "char", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str", "u128", "u16",
+    "u32", "u64", "u8", "usize",
+];
+
+/// The same, if something stands between `<` and `>`: an `Option` without is somebody's message.
+const KNOWN_GENERIC: &[&str] = &[
+    "Arc", "BTreeMap", "BTreeSet", "Box", "Cow", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
+    "VecDeque",
 ];
 
 /// Whether it is `()`, which is an empty message.
@@ -43,7 +48,10 @@ fn is_known(path: &TypePath) -> bool {
     let segments = &path.path.segments;
     let standard = segments.len() == 1
         || segments.first().is_some_and(|first| first.ident == "std" || first.ident == "alloc");
-    let known = segments.last().is_some_and(|last| KNOWN.iter().any(|known| last.ident == known));
+    let known = segments.last().is_some_and(|last| {
+        let names = if last.arguments.is_empty() { KNOWN } else { KNOWN_GENERIC };
+        names.iter().any(|known| last.ident == known)
+    });
     (standard && known) || segments.first().is_some_and(|first| first.ident == "Self")
 }
 

@@ -1,0 +1,23 @@
+//! Each method of the schema is in the trait.
+
+use protocall::{Context, Status};
+
+#[protocall::message]
+pub struct Note {
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+#[protocall::message]
+pub struct Answer {
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+#[protocall::service(proto = "schemas/chat/v1/chat.proto")]
+pub trait Chat {
+    async fn join(&self, ctx: &Context, req: Note) -> Result<Answer, Status>;
+    async fn typing(&self, ctx: &Context, req: Note) -> Result<(), Status>;
+}
+
+fn main() {}

@@ -1,0 +1,24 @@
+//! The service is one of the schema.
+
+use protocall::{Context, SendStream, Status};
+
+#[protocall::message]
+pub struct Note {
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+#[protocall::message]
+pub struct Answer {
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+#[protocall::service(proto = "schemas/chat/v1/chat.proto", service = "chat.v1.Room")]
+pub trait Chat {
+    async fn join(&self, ctx: &Context, req: Note) -> Result<Answer, Status>;
+    async fn history(&self, ctx: &Context, req: Note, out: SendStream<Note>) -> Result<(), Status>;
+    async fn typing(&self, ctx: &Context, req: Note) -> Result<(), Status>;
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! Each option is set once.
+
+#[protocall::message(oneof, oneof)]
+pub enum Place {
+    #[prost(string, tag = "1")]
+    Room(String),
+}
+
+fn main() {}

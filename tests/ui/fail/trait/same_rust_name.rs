@@ -1,0 +1,12 @@
+//! Two functions have two names.
+
+use protocall::{Context, Raw, Status};
+
+#[protocall::service(package = "chat.v1")]
+pub trait Chat {
+    async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+    #[method(name = "Enter")]
+    async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+}
+
+fn main() {}
