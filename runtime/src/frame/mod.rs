@@ -117,3 +117,6 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

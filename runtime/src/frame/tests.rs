@@ -1,0 +1,32 @@
+//! Frames against their bytes: hand-written ones that are also the vectors of `docs/wire-vectors.json`, and
+//! generated ones.
+
+mod cases;
+mod decoder;
+mod hostile;
+mod properties;
+mod strategies;
+mod vectors;
+
+use bytes::BytesMut;
+
+use super::{Decoder, Frame, FrameError};
+
+/// All frames of `bytes`, and the error or the number of bytes that they end in.
+fn decode_all(decoder: &mut Decoder, bytes: &[u8]) -> (Vec<Frame>, Result<usize, FrameError>) {
+    let mut buf = BytesMut::from(bytes);
+    let mut frames = Vec::new();
+    loop {
+        match decoder.decode(&mut buf) {
+            Ok(Some(frame)) => frames.push(frame),
+            Ok(None) => return (frames, Ok(buf.len())),
+            Err(error) => return (frames, Err(error)),
+        }
+    }
+}
+
+fn encoded<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> BytesMut {
+    let mut out = BytesMut::new();
+    frames.into_iter().for_each(|frame| frame.encode(&mut out));
+    out
+}

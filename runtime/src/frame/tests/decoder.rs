@@ -1,0 +1,161 @@
+//! The decoder's bounds, and what it shares.
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::{
+    Call, CallHead, CallId, Decoder, EndCode, Frame, FrameError, HEADER, Hello, Outline, Ping, Reply,
+    ReplyStatus, Role, RouteOut, STATUS_TEXT_LIMIT, ServiceShape, Services, Settings, StatusHead, Text,
+    VERSION,
+};
+use super::{decode_all, encoded};
+
+fn frame_of_length(kind: u8, length: u32) -> Vec<u8> {
+    let mut bytes = length.to_be_bytes().to_vec();
+    bytes.push(kind);
+    bytes.resize(4 + length as usize, 0);
+    bytes
+}
+
+fn code(bytes: &[u8], limit: u32) -> Result<usize, EndCode> {
+    let (frames, end) = decode_all(&mut Decoder::new(limit), bytes);
+    end.map(|_| frames.len()).map_err(|error| error.code)
+}
+
+#[test]
+fn lengths_at_their_bounds_are_judged() {
+    const LIMIT: u32 = 100_000;
+    assert_eq!(code(&[0, 0, 0, 0], LIMIT), Err(EndCode::Malformed));
+    assert_eq!(code(&[0, 0, 0, 5], LIMIT), Err(EndCode::Malformed));
+    assert_eq!(code(&frame_of_length(0x03, 6), LIMIT), Ok(1));
+    assert_eq!(code(&frame_of_length(0x02, LIMIT), LIMIT), Ok(1));
+    assert_eq!(code(&frame_of_length(0x80, LIMIT), LIMIT), Ok(1));
+    assert_eq!(code(&[0, 1, 0x86, 0xa1, 0x02], LIMIT), Err(EndCode::FrameTooLarge));
+    assert_eq!(code(&[0xff, 0xff, 0xff, 0xff, 0x02], LIMIT), Err(EndCode::FrameTooLarge));
+    // One HELLO may be, whatever the limit, and no longer one.
+    assert_eq!(code(&[0, 0, 0x40, 0, 0x01], 0), Ok(0));
+    assert_eq!(code(&[0, 0, 0x40, 1, 0x01], LIMIT), Err(EndCode::BadHello));
+}
+
+#[test]
+fn the_limit_is_at_least_what_every_receiver_accepts() {
+    assert_eq!(code(&frame_of_length(0x02, 16_384), 0), Ok(1));
+    assert_eq!(code(&frame_of_length(0x02, 16_385), 0), Err(EndCode::FrameTooLarge));
+    let mut decoder = Decoder::new(0);
+    decoder.set_frame_limit(16_385);
+    assert_eq!(decode_all(&mut decoder, &frame_of_length(0x02, 16_385)).1, Ok(0));
+}
+
+#[test]
+fn an_error_is_for_good_and_comes_after_what_was_whole() {
+    let mut decoder = Decoder::new(0);
+    let mut bytes = encoded([&Frame::Ping(Ping { number: 1 })]);
+    bytes.extend_from_slice(&[0, 0, 0, 6, 0x7f]);
+    let (frames, end) = decode_all(&mut decoder, &bytes);
+    assert_eq!(frames, [Frame::Ping(Ping { number: 1 })]);
+    assert_eq!(end, Err(FrameError::new(EndCode::UnknownKind, "2.2", "unknown kind 0x7f")));
+    assert_eq!(decode_all(&mut decoder, &frame_of_length(0x03, 6)).1, end);
+}
+
+#[test]
+fn an_error_says_how_and_which_rule() {
+    let (_, end) = decode_all(&mut Decoder::new(0), &[0, 0, 0, 5]);
+    assert_eq!(end.unwrap_err().to_string(), "a frame of length 5 (wire 2.1)");
+}
+
+#[test]
+fn a_message_stays_where_it_was_received() {
+    let mut buf = BytesMut::new();
+    let head = CallHead {
+        id: CallId::new(Role::Dialler, 1),
+        route: RouteOut::Number(0),
+        deadline: Some(30_000),
+        stream: false,
+        block: b"",
+    };
+    head.encode(Some(Outline::whole(500)), &mut buf);
+    assert_eq!(buf.len(), HEADER + 6);
+    buf.resize(buf.len() + 500, 7);
+    let message_at = buf[HEADER + 6..].as_ptr();
+    let Ok(Some(Frame::Call(Call { message: Some(piece), .. }))) = Decoder::new(0).decode(&mut buf) else {
+        panic!("no call");
+    };
+    assert_eq!(piece.bytes, vec![7; 500]);
+    assert_eq!(piece.bytes.as_ptr(), message_at);
+}
+
+#[test]
+fn an_empty_part_keeps_no_buffer_alive() {
+    let reply = Reply {
+        id: CallId::new(Role::Dialler, 1),
+        status: Some(ReplyStatus { code: 1, text: Text::default(), not_run: false }),
+        block: Bytes::new(),
+        message: None,
+    };
+    let mut buf = encoded([&Frame::Reply(reply)]);
+    let frame = Decoder::new(0).decode(&mut buf).unwrap();
+    // Nobody else holds the buffer: it can be taken back.
+    assert!(buf.try_reclaim(HEADER), "{frame:?}");
+}
+
+#[test]
+fn needed_is_the_rest_of_a_header_then_of_the_frame() {
+    let mut decoder = Decoder::new(0);
+    assert_eq!(decoder.needed(), HEADER);
+    let mut buf = BytesMut::from(&[0, 0][..]);
+    assert_eq!(decoder.decode(&mut buf), Ok(None));
+    assert_eq!(decoder.needed(), HEADER - 2);
+    buf.extend_from_slice(&[0x10, 0, 0x02]);
+    assert_eq!(decoder.decode(&mut buf), Ok(None));
+    assert_eq!(decoder.needed(), 4 + 0x1000 - 5);
+}
+
+#[test]
+fn a_long_status_text_is_cut_between_characters() {
+    let text = format!("a{}", "ä".repeat(600));
+    let status = ReplyStatus { code: 13, text: text.into(), not_run: false };
+    let mut out = BytesMut::new();
+    StatusHead { id: CallId::new(Role::Acceptor, 7), status: &status, block: b"" }.encode(&mut out);
+    let (frames, end) = decode_all(&mut Decoder::new(0), &out);
+    assert_eq!(end, Ok(0));
+    let [Frame::Reply(Reply { status: Some(read), .. })] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!(read.text.len(), STATUS_TEXT_LIMIT - 1);
+    assert!(status.text.starts_with(read.text.as_str()));
+}
+
+// wire 4.7: a list that would not fit into the HELLO is left out.
+#[test]
+fn what_does_not_fit_into_a_hello_is_left_out() {
+    let services = |count: u64| {
+        let list =
+            (0..count).map(|n| ServiceShape { name: format!("a.S{n}"), shape: n, methods: vec![n; 10] });
+        Some(Services { fallback: false, list: list.collect() })
+    };
+    let agent = Some(Text::from("agent"));
+    let settings = Settings { serves: services(200), calls: services(3), agent, ..Settings::initial() };
+    let hello = |settings| Frame::Hello(Box::new(Hello { version: VERSION, wants_auth: true, settings }));
+    let (frames, end) = decode_all(&mut Decoder::new(0), &encoded([&hello(settings.clone())]));
+    assert_eq!(end, Ok(0));
+    assert_eq!(frames, [hello(Settings { serves: None, ..settings })]);
+}
+
+#[test]
+fn ids_say_who_opened_and_0_is_none() {
+    let id = CallId::new(Role::Acceptor, 5);
+    assert_eq!(id.to_wire(), 0x8000_0005);
+    assert_eq!((id.opener(), id.number()), (Role::Acceptor, 5));
+    assert_eq!(format!("{id:?} {}", CallId::new(Role::Dialler, 1)), "acceptor/5 dialler/1");
+    assert_eq!(CallId::from_wire(0x8000_0000), None);
+    assert_eq!(CallId::from_wire(0), None);
+    assert_eq!(CallId::from_wire(id.to_wire()), Some(id));
+    assert_eq!(Role::Dialler.other(), Role::Acceptor);
+}
+
+#[test]
+fn codes_are_their_numbers_and_unknown_ones_internal() {
+    for code in 0..16 {
+        assert_eq!(EndCode::from_wire(code).to_wire(), code);
+    }
+    assert_eq!(EndCode::from_wire(16), EndCode::Internal);
+    assert_eq!(EndCode::from_wire(u32::MAX), EndCode::Internal);
+    assert_eq!(EndCode::Timeout.to_wire(), 12);
+}
