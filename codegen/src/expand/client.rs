@@ -2,9 +2,9 @@
 //! client.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
-use super::{Scope, docs, verb};
+use super::{Scope, docs, span, verb};
 use crate::model::{Method, MethodKind};
 
 /// `struct ChatClient` and what it implements.
@@ -55,7 +55,8 @@ fn expand_call(scope: &Scope<'_>, index: usize, method: &Method) -> TokenStream 
     let (name, deprecated, input, output) =
         (&method.rust_name, &method.deprecated, &method.input, &method.output);
     let docs = docs(&method.docs, &format!("Calls `{}`.", scope.service.route(method)));
-    let (verb, index) = (format_ident!("{}", verb(method.kind)), Literal::usize_unsuffixed(index));
+    let (verb, index) =
+        (format_ident!("{}", verb(method.kind), span = span(method)), Literal::usize_unsuffixed(index));
     let returns = match method.kind {
         MethodKind::Unary => quote!(#runtime::Call<#input, #output>),
         MethodKind::Push => quote!(#runtime::Push<#input>),
@@ -69,15 +70,16 @@ fn expand_call(scope: &Scope<'_>, index: usize, method: &Method) -> TokenStream 
     };
     let (takes, gives) = match method.kind {
         MethodKind::Unary | MethodKind::Push | MethodKind::ServerStream => {
-            (quote!(, req: #input), quote!(, req))
+            (quote!(, req: #input), quote_spanned!(span(method)=> , req))
         }
         MethodKind::ClientStream | MethodKind::Bidi => (quote!(), quote!()),
     };
+    let body = quote_spanned!(span(method)=> #runtime::__private::v1::#verb(&self.caller, &#spec.methods[#index] #gives));
     quote! {
         #docs
         #deprecated
         #visibility fn #name(&self #takes) -> #returns {
-            #runtime::__private::v1::#verb(&self.caller, &#spec.methods[#index] #gives)
+            #body
         }
     }
 }
@@ -97,16 +99,17 @@ fn expand_forwards(scope: &Scope<'_>) -> TokenStream {
 fn expand_forward(scope: &Scope<'_>, method: &Method) -> TokenStream {
     let (runtime, name) = (scope.runtime, &method.rust_name);
     let (inputs, output) = (scope.inputs(method), scope.output(method));
-    let forward = format_ident!("forward_{}", verb(method.kind));
+    let forward = format_ident!("forward_{}", verb(method.kind), span = span(method));
     let gives = match method.kind {
-        MethodKind::Unary | MethodKind::Push => quote!(Self::#name(self, req)),
-        MethodKind::ServerStream => quote!(Self::#name(self, req), out),
-        MethodKind::ClientStream => quote!(Self::#name(self), input),
-        MethodKind::Bidi => quote!(Self::#name(self), input, out),
+        MethodKind::Unary | MethodKind::Push => quote_spanned!(span(method)=> Self::#name(self, req)),
+        MethodKind::ServerStream => quote_spanned!(span(method)=> Self::#name(self, req), out),
+        MethodKind::ClientStream => quote_spanned!(span(method)=> Self::#name(self), input),
+        MethodKind::Bidi => quote_spanned!(span(method)=> Self::#name(self), input, out),
     };
+    let body = quote_spanned!(span(method)=> #runtime::__private::v1::#forward(ctx, #gives));
     quote! {
         fn #name(#inputs) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send {
-            #runtime::__private::v1::#forward(ctx, #gives)
+            #body
         }
     }
 }

@@ -7,7 +7,7 @@ mod server;
 mod spec;
 mod traits;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Path, parse_quote};
 
@@ -123,6 +123,12 @@ impl Scope<'_> {
         }
         format_ident!("{name}")
     }
+}
+
+/// Where rustc shall tell that a method's types are no messages: at the request, where the user wrote it.
+fn span(method: &Method) -> Span {
+    let first = method.input.to_token_stream().into_iter().next();
+    first.map_or_else(Span::call_site, |token| token.span().resolved_at(Span::call_site()))
 }
 
 fn mentions(method: &Method, name: &str) -> bool {

@@ -1,9 +1,9 @@
 //! The server: a handle on whatever implements the trait, which the router asks to handle calls.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
-use super::{Scope, verb};
+use super::{Scope, span, verb};
 use crate::model::Method;
 
 /// `struct ChatServer<T>` and what it implements.
@@ -100,10 +100,12 @@ fn expand_service(scope: &Scope<'_>, parameter: &Ident) -> TokenStream {
 /// `0 => call.unary(move |ctx, req| async move { <T as Chat>::join(&*service, &ctx, req).await }),`.
 fn expand_arm(scope: &Scope<'_>, parameter: &Ident, (index, method): (usize, &Method)) -> TokenStream {
     let (runtime, service, name) = (scope.runtime, &scope.names.service, &method.rust_name);
-    let (index, verb) = (Literal::usize_unsuffixed(index), format_ident!("{}", verb(method.kind)));
+    let (index, verb) =
+        (Literal::usize_unsuffixed(index), format_ident!("{}", verb(method.kind), span = span(method)));
     let (takes, gives) = scope.arguments(method);
+    let call = quote_spanned!(span(method)=> call.#verb);
     quote! {
-        #index => call.#verb(move |ctx: #runtime::Context, #takes| async move {
+        #index => #call(move |ctx: #runtime::Context, #takes| async move {
             <#parameter as #service>::#name(&*service, &ctx, #gives).await
         }),
     }

@@ -1,0 +1,193 @@
+/// A chat room.
+#[allow(dead_code)]
+pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static {
+    /// Enters the room.
+    #[allow(unused_variables)]
+    fn join(
+        &self,
+        ctx: &Context,
+        req: JoinRequest,
+    ) -> impl ::core::future::Future<
+        Output = Result<JoinReply, Status>,
+    > + ::core::marker::Send {
+        ::core::future::ready(
+            ::core::result::Result::Err(
+                ::protocall::Status::unimplemented("chat.v1.Chat/Join"),
+            ),
+        )
+    }
+    /// The method `chat.v1.Chat/History`.
+    #[allow(unused_variables)]
+    fn history(
+        &self,
+        ctx: &Context,
+        req: HistoryRequest,
+        out: SendStream<Message>,
+    ) -> impl ::core::future::Future<
+        Output = Result<(), Status>,
+    > + ::core::marker::Send {
+        ::core::future::ready(
+            ::core::result::Result::Err(
+                ::protocall::Status::unimplemented("chat.v1.Chat/History"),
+            ),
+        )
+    }
+    /// The method `chat.v1.Chat/Upload`.
+    #[allow(unused_variables)]
+    fn upload(
+        &self,
+        ctx: &Context,
+        chunks: RecvStream<Chunk>,
+    ) -> impl ::core::future::Future<
+        Output = Result<Summary, Status>,
+    > + ::core::marker::Send {
+        ::core::future::ready(
+            ::core::result::Result::Err(
+                ::protocall::Status::unimplemented("chat.v1.Chat/Upload"),
+            ),
+        )
+    }
+    /// The method `chat.v1.Chat/Converse`.
+    #[allow(unused_variables)]
+    fn converse(
+        &self,
+        ctx: &Context,
+        input: RecvStream<Message>,
+        out: SendStream<Message>,
+    ) -> impl ::core::future::Future<
+        Output = Result<(), Status>,
+    > + ::core::marker::Send {
+        ::core::future::ready(
+            ::core::result::Result::Err(
+                ::protocall::Status::unimplemented("chat.v1.Chat/Converse"),
+            ),
+        )
+    }
+    /// The method `chat.v1.Chat/Typing`.
+    #[allow(unused_variables)]
+    fn typing(
+        &self,
+        ctx: &Context,
+        note: TypingNote,
+    ) -> impl ::core::future::Future<
+        Output = Result<(), Status>,
+    > + ::core::marker::Send {
+        ::core::future::ready(
+            ::core::result::Result::Err(
+                ::protocall::Status::unimplemented("chat.v1.Chat/Typing"),
+            ),
+        )
+    }
+}
+/// What is known of `chat.v1.Chat` at compile time.
+pub static CHAT_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
+    "chat.v1.Chat",
+    const {
+        &[
+            ::protocall::MethodSpec::new(
+                    "chat.v1.Chat/Join",
+                    ::protocall::MethodKind::Unary,
+                )
+                .timeout(::core::time::Duration::from_millis(200))
+                .max_message(16_777_216)
+                .idempotency(::protocall::Idempotency::Idempotent),
+            ::protocall::MethodSpec::new(
+                    "chat.v1.Chat/History",
+                    ::protocall::MethodKind::ServerStream,
+                )
+                .no_timeout()
+                .idempotency(::protocall::Idempotency::NoSideEffects),
+            ::protocall::MethodSpec::new(
+                    "chat.v1.Chat/Upload",
+                    ::protocall::MethodKind::ClientStream,
+                )
+                .timeout(::core::time::Duration::new(300, 0)),
+            ::protocall::MethodSpec::new(
+                "chat.v1.Chat/Converse",
+                ::protocall::MethodKind::Bidi,
+            ),
+            ::protocall::MethodSpec::new(
+                    "chat.v1.Chat/Typing",
+                    ::protocall::MethodKind::Push,
+                )
+                .deprecated(),
+        ]
+    },
+);
+/// Serves a [`Chat`]: what a router takes to handle the calls of `chat.v1.Chat`.
+#[allow(dead_code)]
+pub struct ChatServer<T> {
+    service: ::std::sync::Arc<T>,
+}
+#[allow(dead_code)]
+impl<T: Chat> ChatServer<T> {
+    /// Serves `service`.
+    #[must_use]
+    pub fn new(service: T) -> Self {
+        Self {
+            service: ::std::sync::Arc::new(service),
+        }
+    }
+    /// Serves a `service` that others hold too.
+    #[must_use]
+    pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
+        Self { service }
+    }
+}
+impl<T> ::core::clone::Clone for ChatServer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            service: ::core::clone::Clone::clone(&self.service),
+        }
+    }
+}
+impl<T> ::core::fmt::Debug for ChatServer<T> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ChatServer").finish_non_exhaustive()
+    }
+}
+impl<T: Chat> ::protocall::__private::v1::Service for ChatServer<T> {
+    fn spec(&self) -> &'static ::protocall::ServiceSpec {
+        &CHAT_SPEC
+    }
+    fn dispatch(
+        &self,
+        method: usize,
+        call: ::protocall::__private::v1::Incoming,
+    ) -> ::protocall::__private::v1::Handling {
+        let service = ::core::clone::Clone::clone(&self.service);
+        match method {
+            0 => {
+                call.unary(move |ctx: ::protocall::Context, req: JoinRequest| async move {
+                    <T as Chat>::join(&*service, &ctx, req).await
+                })
+            }
+            1 => {
+                call.server_stream(move |
+                    ctx: ::protocall::Context,
+                    req: HistoryRequest,
+                    out: ::protocall::SendStream<Message>|
+                async move { <T as Chat>::history(&*service, &ctx, req, out).await })
+            }
+            2 => {
+                call.client_stream(move |
+                    ctx: ::protocall::Context,
+                    input: ::protocall::RecvStream<Chunk>|
+                async move { <T as Chat>::upload(&*service, &ctx, input).await })
+            }
+            3 => {
+                call.bidi(move |
+                    ctx: ::protocall::Context,
+                    input: ::protocall::RecvStream<Message>,
+                    out: ::protocall::SendStream<Message>|
+                async move { <T as Chat>::converse(&*service, &ctx, input, out).await })
+            }
+            4 => {
+                call.push(move |ctx: ::protocall::Context, req: TypingNote| async move {
+                    <T as Chat>::typing(&*service, &ctx, req).await
+                })
+            }
+            _ => call.unimplemented(),
+        }
+    }
+}
