@@ -4,6 +4,7 @@
 //! A frame is written without its length, which is counted: `"10 18 00000001 'text' 00"`, hex and quoted text.
 
 mod blocks;
+mod boundaries;
 mod calls;
 mod connection;
 mod conversations;
@@ -56,10 +57,17 @@ impl Case {
 
 /// All cases, in the order of the file.
 pub(super) fn all() -> Vec<Case> {
-    [connection::cases(), calls::cases(), blocks::cases(), conversations::cases(), errors::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        connection::cases(),
+        calls::cases(),
+        blocks::cases(),
+        boundaries::cases(),
+        conversations::cases(),
+        errors::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn good(name: &'static str, rule: &'static str, frame: &str, expect: Frame) -> Case {
