@@ -6,9 +6,14 @@ use bytes::{Buf, Bytes};
 use super::error::FrameError;
 use super::text::Text;
 
-/// The rest of a body.
+/// A body, and how far it was read.
+///
+/// Numbers are read in place; a shared body is cut only where bytes of it are handed out.
 #[derive(Debug)]
-pub(super) struct Fields<B>(B);
+pub(super) struct Fields<B> {
+    body: B,
+    at: usize, // At most the body's length.
+}
 
 // wire 2.4: a body that ends before its fields do, or goes on after them, is MALFORMED.
 #[cold]
@@ -16,44 +21,68 @@ fn ends_early() -> FrameError {
     FrameError::malformed("2.4", "the frame ends before its fields do")
 }
 
-impl<B: Buf> Fields<B> {
+impl<B: AsRef<[u8]>> Fields<B> {
     #[inline]
     pub(super) fn new(body: B) -> Self {
-        Self(body)
+        Self { body, at: 0 }
     }
 
     #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, FrameError> {
-        self.0.try_get_u8().map_err(|_| ends_early())
+        self.array().map(u8::from_be_bytes)
     }
 
     #[inline]
     pub(super) fn u16(&mut self) -> Result<u16, FrameError> {
-        self.0.try_get_u16().map_err(|_| ends_early())
+        self.array().map(u16::from_be_bytes)
     }
 
     #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, FrameError> {
-        self.0.try_get_u32().map_err(|_| ends_early())
+        self.array().map(u32::from_be_bytes)
     }
 
     #[inline]
     pub(super) fn u64(&mut self) -> Result<u64, FrameError> {
-        self.0.try_get_u64().map_err(|_| ends_early())
+        self.array().map(u64::from_be_bytes)
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        !self.0.has_remaining()
+        self.left().is_empty()
     }
 
     /// Nothing may be left.
     #[inline]
     pub(super) fn finish(self) -> Result<(), FrameError> {
-        match self.0.remaining() {
+        match self.left().len() {
             0 => Ok(()),
             more => Err(FrameError::malformed("2.4", format!("{more} bytes after the last field"))),
         }
+    }
+
+    #[inline]
+    fn left(&self) -> &[u8] {
+        // Never empty for want of a body: the invariant of `at`.
+        self.body.as_ref().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
+        let Some(array) = self.left().first_chunk().copied() else { return Err(ends_early()) };
+        self.at += N;
+        Ok(array)
+    }
+
+    /// Steps over the next `len` bytes and says where they begin.
+    #[inline]
+    fn step(&mut self, len: usize) -> Result<usize, FrameError> {
+        if len > self.left().len() {
+            return Err(ends_early());
+        }
+        let from = self.at;
+        self.at += len;
+        Ok(from)
     }
 }
 
@@ -61,11 +90,8 @@ impl Fields<Bytes> {
     /// The next `len` bytes. Empty ones keep no buffer alive.
     #[inline]
     pub(super) fn bytes(&mut self, len: usize) -> Result<Bytes, FrameError> {
-        match len {
-            0 => Ok(Bytes::new()),
-            len if len > self.0.len() => Err(ends_early()),
-            len => Ok(self.0.split_to(len)),
-        }
+        let from = self.step(len)?;
+        Ok(self.body.slice(from..self.at))
     }
 
     #[inline]
@@ -75,8 +101,12 @@ impl Fields<Bytes> {
 
     /// All that is left. Empty bytes keep no buffer alive.
     #[inline]
-    pub(super) fn rest(self) -> Bytes {
-        if self.0.is_empty() { Bytes::new() } else { self.0 }
+    pub(super) fn rest(mut self) -> Bytes {
+        if self.is_empty() {
+            return Bytes::new();
+        }
+        self.body.advance(self.at);
+        self.body
     }
 
     pub(super) fn rest_text(self) -> Result<Text, FrameError> {
@@ -87,13 +117,13 @@ impl Fields<Bytes> {
 impl<'a> Fields<&'a [u8]> {
     /// The next `len` bytes.
     pub(super) fn slice(&mut self, len: usize) -> Result<&'a [u8], FrameError> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(ends_early)?;
-        self.0 = rest;
-        Ok(taken)
+        let from = self.step(len)?;
+        // In bounds: `step`.
+        Ok(&self.body[from..self.at])
     }
 
     /// All that is left.
     pub(super) fn slice_rest(self) -> &'a [u8] {
-        self.0
+        self.body.get(self.at..).unwrap_or_default()
     }
 }
