@@ -7,6 +7,8 @@ use protocall_codegen::{
 };
 
 #[cfg(feature = "schema")]
+mod arguments;
+#[cfg(feature = "schema")]
 mod read;
 
 #[cfg(feature = "schema")]

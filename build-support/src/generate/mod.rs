@@ -105,6 +105,16 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<Generated, Report>
     Ok(Generated { file, packages, services: checked.into_values().flatten().collect() })
 }
 
+/// The services of `schema`, checked, without the code of anything.
+///
+/// # Errors
+/// As [`generate`]'s.
+pub fn services(schema: &Schema, options: &Options) -> Result<Vec<Service>, Report> {
+    options.check()?;
+    let messages = messages::generate(schema, options)?;
+    Ok(check(schema, &messages)?.into_values().flatten().collect())
+}
+
 /// The drafts of all services, unchecked, as this front end lowers them.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 mod diagnostic;
 mod edition;
 mod features;
+mod infer;
 mod link;
 pub(crate) mod lower;
 mod options;

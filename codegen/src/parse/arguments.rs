@@ -5,14 +5,11 @@ use proc_macro2::{Span, TokenStream};
 use super::entries::{Entry, entries};
 use crate::{
     expand::{Bodies, Options, Sides},
-    inline::Inline,
     report::{At, Report},
     rule::Rule,
 };
 
 const KEYS: &str = "`package`, `name`, `proto`, `service`, `runtime`, `client`, `server`, `stubs`";
-
-const INLINE_KEYS: &str = "`include`, `runtime`, `client`, `server`, `stubs`";
 
 /// What `#[service(…)]` says.
 #[derive(Default)]
@@ -87,12 +84,12 @@ fn read(entry: &Entry, texts: &mut Texts, options: &mut Options, report: &mut Re
                 }
             }
         }
-        _ => read_flag(entry, options, KEYS, report),
+        _ => read_flag(entry, options, report),
     }
 }
 
-/// What to emit, in the same words for every macro.
-fn read_flag(entry: &Entry, options: &mut Options, known: &str, report: &mut Report) {
+/// What to emit, in the words of `proto!` too.
+fn read_flag(entry: &Entry, options: &mut Options, report: &mut Report) {
     match entry.key().as_str() {
         "client" if entry.flag(report) => {
             options.sides = if options.sides == Sides::Server { Sides::Both } else { Sides::Client };
@@ -101,36 +98,8 @@ fn read_flag(entry: &Entry, options: &mut Options, known: &str, report: &mut Rep
             options.sides = if options.sides == Sides::Client { Sides::Both } else { Sides::Server };
         }
         "stubs" if entry.flag(report) => options.bodies = Bodies::Unimplemented,
-        key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: known.to_owned() }),
+        key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: KEYS.to_owned() }),
     }
-}
-
-/// The options of `proto!` after its file.
-pub(crate) fn inline_options(tokens: TokenStream, inline: &mut Inline) -> Result<(), Report> {
-    let mut report = Report::new();
-    let mut options = Options::default();
-    let mut seen: Vec<String> = Vec::new();
-    for entry in entries(tokens, &mut report) {
-        let key = entry.key();
-        if seen.contains(&key) {
-            report.add(entry.place(), Rule::DuplicateKey { key });
-            continue;
-        }
-        match key.as_str() {
-            "include" => {
-                inline.include = entry.text("include = \"schemas\"", &mut report).map(|text| text.value)
-            }
-            "runtime" => {
-                if let Some(path) = entry.text("runtime = \"::protocall\"", &mut report) {
-                    inline.runtime_path = path.value;
-                }
-            }
-            _ => read_flag(&entry, &mut options, INLINE_KEYS, &mut report),
-        }
-        seen.push(key);
-    }
-    (inline.sides, inline.bodies) = (options.sides, options.bodies);
-    report.finish(())
 }
 
 impl Texts {

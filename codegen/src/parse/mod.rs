@@ -9,7 +9,7 @@ mod method;
 mod service;
 mod signature;
 
-pub(crate) use arguments::{Arguments, Source, inline_options};
+pub(crate) use arguments::{Arguments, Source};
 pub(crate) use entries::entries;
 pub(crate) use service::service;
 
