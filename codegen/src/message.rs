@@ -62,11 +62,8 @@ fn read(arguments: TokenStream, report: &mut Report) -> (Option<Kind>, Path) {
         match key.as_str() {
             "oneof" if entry.flag(report) => kind = Some(Kind::Oneof),
             "runtime" => {
-                if let Some(path) = entry.text("runtime = \"::protocall\"", report) {
-                    match syn::parse_str(&path.value) {
-                        Ok(path) => runtime = path,
-                        Err(_) => report.add(path.place, Rule::BadPath { path: path.value }),
-                    }
+                if let Some(path) = entry.runtime(report) {
+                    runtime = path;
                 }
             }
             _ => report.add(entry.place(), Rule::UnknownKey { key: key.clone(), known: KEYS.to_owned() }),

@@ -11,6 +11,8 @@ pub enum FrontEnd {
     Message,
     /// `#[service(proto = "…")]`: a trait held against a schema.
     Checked,
+    /// `proto!("…")` itself; what its file breaks is the schema's.
+    Inline,
     /// A `.proto` file or a descriptor set, in build.rs or in `proto!`.
     Schema,
 }
@@ -134,23 +136,23 @@ rules! {
 
     // Attributes and options.
     /// A key that nobody knows.
-    UnknownKey { key, known } in [Trait, Message, Schema]: "there is no option `{key}`", "use one of {known}";
+    UnknownKey { key, known } in [Trait, Message, Inline, Schema]: "there is no option `{key}`", "use one of {known}";
     /// `#[method(push timeout)]`.
-    AttributeSyntax { error } in [Trait, Message]:
-        "the attribute cannot be read ({error})", "write `key` or `key = \"value\"`, with commas between";
+    AttributeSyntax { error } in [Trait, Message, Inline]:
+        "this cannot be read ({error})", "write `key` or `key = \"value\"`, with commas between";
     /// A key that needs another one.
     Needs { key, other } in [Trait]: "`{key}` means nothing without `{other}`", "add it, or remove `{key}`";
     /// A key twice.
-    DuplicateKey { key } in [Trait, Message]: "`{key}` is set twice", "keep one of them";
+    DuplicateKey { key } in [Trait, Message, Inline]: "`{key}` is set twice", "keep one of them";
     /// A flag with a value, a text without.
-    WrongValue { key, expected } in [Trait, Message]: "`{key}` has the wrong kind of value", "write `{expected}`";
+    WrongValue { key, expected } in [Trait, Message, Inline]: "`{key}` has the wrong kind of value", "write `{expected}`";
     /// Keys that exclude each other.
     Conflict { key, other } in [Trait, Checked]: "`{key}` and `{other}` contradict each other", "keep one of them";
     /// A feature of the crate is off.
     FeatureOff { key, feature } in [Checked]:
         "`{key}` needs the feature `{feature}`", "write `features = [\"{feature}\"]` at protocall in Cargo.toml";
     /// A path that is none.
-    BadPath { path } in [Trait, Message, Schema]: "`{path}` is not a path to the runtime", "write a path such as `::protocall`";
+    BadPath { path } in [Trait, Message, Inline, Schema]: "`{path}` is not a path to the runtime", "write a path such as `::protocall`";
     /// `timeout = "soon"`.
     BadDuration { value } in [Trait, Schema]:
         "`{value}` is not a duration", "write a number and a unit, \"200ms\", \"30s\", \"5m\", \"1h\", or \"none\"";
@@ -214,7 +216,7 @@ rules! {
 
     // Schemas.
     /// No such file.
-    FileNotFound { file, tried } in [Schema, Checked]: "there is no file `{file}` (tried {tried})", "correct the path, or add its include folder";
+    FileNotFound { file, tried } in [Schema, Checked, Inline]: "there is no file `{file}` (tried {tried})", "correct the path, or add its include folder";
     /// No such import.
     UnknownImport { file, tried } in [Schema]: "there is no file `{file}` to import (tried {tried})", "correct the import, or add its include folder";
     /// A file below no include folder.
@@ -270,4 +272,33 @@ rules! {
         "the enum `{name}` has fields, but an enumeration is numbers", "write `#[message(oneof)]` if a message holds one of them at a time";
     /// `oneof` on a struct.
     OneofStruct { name } in [Message]: "`{name}` is a struct, and `oneof` is for enums", "remove `oneof`, or write an enum";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_says_what_is_wrong_and_then_what_to_do() {
+        for rule in Rule::ALL {
+            for text in [rule.what, rule.mend] {
+                assert!(text.len() >= 6 && !text.ends_with(['.', ';']), "{}: `{text}`", rule.name);
+            }
+            assert!(rule.mend.starts_with(char::is_lowercase), "{}: `{}`", rule.name, rule.mend);
+            assert!(!rule.front_ends.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_name_is_that_of_one_rule() {
+        for (index, rule) in Rule::ALL.iter().enumerate() {
+            assert!(Rule::ALL[..index].iter().all(|earlier| earlier.name != rule.name), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn a_message_has_its_words() {
+        let rule = Rule::DuplicateMethod { service: "Chat".to_owned(), method: "Join".to_owned() };
+        assert_eq!(rule.message(), "`Chat` has two methods `Join`; rename one of them");
+    }
 }

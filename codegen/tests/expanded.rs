@@ -1,5 +1,6 @@
 //! What services expand to, written down in `expanded/`: one file a case, formatted, compiled by the tests' crate. Run with
 //! `PROTOCALL_BLESS=1` to write them anew, and read them.
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers too")]
 
 use std::{env, fs, path::Path};
 
@@ -69,7 +70,7 @@ fn of_draft(draft: ServiceDraft, options: &Options) -> TokenStream {
     expand(&check(draft).unwrap(), options)
 }
 
-fn assert_written(name: &str, tokens: TokenStream) {
+fn assert_written(name: &str, tokens: &TokenStream) {
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{name}: {error}\n{tokens}"));
     let text = prettyplease::unparse(&file);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expanded").join(name).with_extension("rs");
@@ -85,36 +86,29 @@ fn assert_written(name: &str, tokens: TokenStream) {
 
 #[test]
 fn a_trait_becomes_a_client_and_a_server() {
-    assert_written("chat", of_trait(quote!(package = "chat.v1"), chat()));
+    assert_written("chat", &of_trait(quote!(package = "chat.v1"), chat()));
 }
 
 #[test]
 fn one_side_alone_leaves_the_other_out() {
-    assert_written("client", of_trait(quote!(package = "chat.v1", client), chat()));
-    assert_written("server", of_trait(quote!(package = "chat.v1", server), chat()));
+    assert_written("client", &of_trait(quote!(package = "chat.v1", client), chat()));
+    assert_written("server", &of_trait(quote!(package = "chat.v1", server), chat()));
 }
 
 #[test]
 fn stubs_answer_unimplemented() {
-    assert_written("stubs", of_trait(quote!(package = "chat.v1", stubs, server), chat()));
+    assert_written("stubs", &of_trait(quote!(package = "chat.v1", stubs, server), chat()));
 }
 
 #[test]
 fn a_service_without_methods_has_nothing_to_match() {
-    assert_written(
-        "empty",
-        of_trait(
-            quote!(),
-            quote!(
-                pub trait Empty {}
-            ),
-        ),
-    );
+    let item = quote! { pub trait Empty {} };
+    assert_written("empty", &of_trait(quote!(), item));
 }
 
 #[test]
 fn a_schema_becomes_documented_code_whatever_its_comments_and_names() {
-    assert_written("nasty", of_draft(nasty(), &Options::default()));
+    assert_written("nasty", &of_draft(nasty(), &Options::default()));
 }
 
 #[test]
@@ -123,7 +117,7 @@ fn the_runtime_may_be_elsewhere() {
     options.runtime_path = parse_quote!(::rpc);
     options.sides = Sides::Both;
     options.bodies = Bodies::Unimplemented;
-    assert_written("renamed", of_draft(nasty(), &options));
+    assert_written("renamed", &of_draft(nasty(), &options));
 }
 
 /// The schema of a service and its trait, with the same names, make the same but for what the user wrote.

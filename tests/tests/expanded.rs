@@ -37,3 +37,36 @@ expanded!(server, "server");
 expanded!(stubs, "stubs");
 expanded!(empty, "empty");
 expanded!(nasty, "nasty");
+
+/// What the attribute makes of a trait, where lints see the user's own tokens.
+pub mod attribute {
+    use protocall::{Context, Raw, RecvStream, SendStream, Status};
+
+    /// A chat room.
+    #[protocall::service(package = "chat.v1", stubs)]
+    #[deprecated]
+    pub trait Chat {
+        /// Enters.
+        #[method(timeout = "1h", max_message = "16MiB", idempotent)]
+        async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+        /// Tells.
+        #[deprecated(note = "ask `join`")]
+        async fn history(&self, ctx: &Context, req: Raw, out: SendStream<Raw>) -> Result<(), Status>;
+        /// Takes.
+        async fn upload(&self, ctx: &Context, input: RecvStream<Raw>) -> Result<Raw, Status>;
+        /// Talks.
+        async fn converse(
+            &self,
+            ctx: &Context,
+            input: RecvStream<Raw>,
+            out: SendStream<Raw>,
+        ) -> Result<(), Status>;
+        /// Types.
+        #[method(push)]
+        async fn typing(&self, ctx: &Context, _: Raw) -> Result<(), Status>;
+    }
+
+    /// Nothing to do.
+    #[protocall::service]
+    pub trait Empty {}
+}

@@ -12,6 +12,14 @@ use protocall_codegen::rule::{FrontEnd, Rule, RuleInfo};
 /// Fixtures whose text is rustc's: the version whose words they have, and where they are.
 const RUSTC_SAYS: (&str, &str) = ("1.95", "ui/fail/rustc");
 
+/// The ways into the macros and the folder of each in `ui/fail`.
+const FRONT_ENDS: [(FrontEnd, &str); 4] = [
+    (FrontEnd::Trait, "trait"),
+    (FrontEnd::Message, "message"),
+    (FrontEnd::Checked, "checked"),
+    (FrontEnd::Inline, "inline"),
+];
+
 /// Rules that no fixture can break, and where they are tested instead.
 const ELSEWHERE: &[(&str, &str)] = &[("FeatureOff", "the macros' own tests: here the feature is on")];
 
@@ -32,10 +40,9 @@ fn programs_of_users_compile_and_mistakes_are_told() {
 
 #[test]
 fn every_rule_that_a_macro_checks_has_a_fixture() {
-    let fronts = [(FrontEnd::Trait, "trait"), (FrontEnd::Message, "message"), (FrontEnd::Checked, "checked")];
     let mut missing = Vec::new();
     for rule in Rule::ALL {
-        for (front, folder) in fronts {
+        for (front, folder) in FRONT_ENDS {
             let there = expected(folder, rule).is_file();
             if rule.front_ends.contains(&front)
                 && !there
@@ -50,7 +57,7 @@ fn every_rule_that_a_macro_checks_has_a_fixture() {
 
 #[test]
 fn every_fixture_is_named_after_the_rule_that_it_breaks_and_tells_place_rule_and_mend() {
-    for folder in ["trait", "message", "checked"] {
+    for (_, folder) in FRONT_ENDS {
         for file in rust_files(&Path::new("ui/fail").join(folder)) {
             let rule = Rule::ALL.iter().find(|rule| expected(folder, rule) == file.with_extension("stderr"));
             let rule = rule.unwrap_or_else(|| panic!("{}: there is no such rule", file.display()));

@@ -22,7 +22,7 @@ fn expand_struct(scope: &Scope<'_>) -> TokenStream {
     quote! {
         #[doc = #doc]
         #deprecated
-        #[allow(dead_code)]
+        #[allow(dead_code, unreachable_pub)]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #visibility struct #client {
             caller: #runtime::Caller,
@@ -36,7 +36,7 @@ fn expand_calls(scope: &Scope<'_>) -> TokenStream {
     let calls =
         scope.service.methods.iter().enumerate().map(|(index, method)| expand_call(scope, index, method));
     quote! {
-        #[allow(dead_code, deprecated, clippy::doc_lazy_continuation, clippy::doc_markdown)]
+        #[allow(dead_code, deprecated, unreachable_pub, clippy::doc_lazy_continuation, clippy::doc_markdown)]
         impl #client {
             /// Calls through `caller`: a channel or a session.
             #[must_use]

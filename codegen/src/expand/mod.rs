@@ -1,6 +1,7 @@
 //! A checked service becomes tokens: a trait, a spec, a server and a client, side by side. Called by every front end,
 //! last. It cannot fail, and nothing else emits code. What it emits names and the runtime does: `::` paths, no `use`,
-//! about a dozen lines a method, only `__private::v1` and what users may name themselves.
+//! about a dozen lines a method, only `__private::v1` and what users may name themselves. Everything is as visible as the
+//! trait, whether or not the crate uses it or lets others see it: hence the two lints that are allowed on every item.
 
 mod client;
 mod server;
@@ -15,9 +16,6 @@ use crate::{
     model::{Method, MethodKind, Service},
     names::ServiceNames,
 };
-
-#[cfg(test)]
-mod tests;
 
 /// What to emit and how to name the runtime.
 #[derive(Debug, Clone)]
@@ -47,6 +45,17 @@ pub enum Sides {
     Client,
     /// The server alone.
     Server,
+}
+
+impl Sides {
+    /// What `client` and `server` say one after the other: one alone leaves the other out.
+    #[must_use]
+    pub fn also(self, side: Self) -> Self {
+        match (self, side) {
+            (Self::Client, Self::Server) | (Self::Server, Self::Client) => Self::Both,
+            _ => side,
+        }
+    }
 }
 
 /// What the trait's methods have for bodies.

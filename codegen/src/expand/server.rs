@@ -24,12 +24,12 @@ fn expand_struct(scope: &Scope<'_>, parameter: &Ident) -> TokenStream {
     );
     quote! {
         #[doc = #doc]
-        #[allow(dead_code)]
+        #[allow(dead_code, unreachable_pub)]
         #visibility struct #server<#parameter> {
             service: ::std::sync::Arc<#parameter>,
         }
 
-        #[allow(dead_code)]
+        #[allow(dead_code, unreachable_pub)]
         impl<#parameter: #service> #server<#parameter> {
             /// Serves `service`.
             #[must_use]

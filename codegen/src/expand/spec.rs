@@ -17,6 +17,7 @@ pub(super) fn expand_spec(scope: &Scope<'_>) -> TokenStream {
     let methods = scope.service.methods.iter().map(|method| expand_method(scope, method));
     quote! {
         #[doc = #doc]
+        #[allow(unreachable_pub)]
         #visibility static #spec: #runtime::ServiceSpec = #runtime::ServiceSpec::new(#name, const { &[#(#methods),*] });
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn expand_trait(scope: &Scope<'_>, bodies: Bodies) -> TokenStream {
     quote! {
         #docs
         #(#attributes)*
-        #[allow(dead_code)]
+        #[allow(dead_code, unreachable_pub)]
         #visibility trait #name: ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }

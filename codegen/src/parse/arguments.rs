@@ -77,26 +77,12 @@ fn read(entry: &Entry, texts: &mut Texts, options: &mut Options, report: &mut Re
         "proto" => texts.proto = entry.text("proto = \"schemas/chat.proto\"", report),
         "service" => texts.service = entry.text("service = \"chat.v1.Chat\"", report),
         "runtime" => {
-            if let Some(path) = entry.text("runtime = \"::protocall\"", report) {
-                match syn::parse_str(&path.value) {
-                    Ok(path) => options.runtime_path = path,
-                    Err(_) => report.add(path.place, Rule::BadPath { path: path.value }),
-                }
+            if let Some(path) = entry.runtime(report) {
+                options.runtime_path = path;
             }
         }
-        _ => read_flag(entry, options, report),
-    }
-}
-
-/// What to emit, in the words of `proto!` too.
-fn read_flag(entry: &Entry, options: &mut Options, report: &mut Report) {
-    match entry.key().as_str() {
-        "client" if entry.flag(report) => {
-            options.sides = if options.sides == Sides::Server { Sides::Both } else { Sides::Client };
-        }
-        "server" if entry.flag(report) => {
-            options.sides = if options.sides == Sides::Client { Sides::Both } else { Sides::Server };
-        }
+        "client" if entry.flag(report) => options.sides = options.sides.also(Sides::Client),
+        "server" if entry.flag(report) => options.sides = options.sides.also(Sides::Server),
         "stubs" if entry.flag(report) => options.bodies = Bodies::Unimplemented,
         key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: KEYS.to_owned() }),
     }

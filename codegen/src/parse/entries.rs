@@ -3,7 +3,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
-    Expr, ExprLit, Lit, Token,
+    Expr, ExprLit, Lit, Path, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
     punctuated::Punctuated,
@@ -73,6 +73,16 @@ impl Entry {
         }
         report.add(option.value.place, Rule::WrongValue { key: self.key(), expected: example.to_owned() });
         None
+    }
+
+    /// As the path of the runtime.
+    pub(crate) fn runtime(&self, report: &mut Report) -> Option<Path> {
+        let text = self.text("runtime = \"::protocall\"", report)?;
+        let path = syn::parse_str(&text.value).ok();
+        if path.is_none() {
+            report.add(text.place, Rule::BadPath { path: text.value });
+        }
+        path
     }
 
     /// As a flag, which stands alone.

@@ -1,5 +1,5 @@
 /// A chat room.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Enters the room.
     fn join(
@@ -39,6 +39,7 @@ pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<Output = Result<(), Status>> + ::core::marker::Send;
 }
 /// What is known of `chat.v1.Chat` at compile time.
+#[allow(unreachable_pub)]
 pub static CHAT_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
     "chat.v1.Chat",
     const {
@@ -74,11 +75,11 @@ pub static CHAT_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
     },
 );
 /// Serves a [`Chat`]: what a router takes to handle the calls of `chat.v1.Chat`.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub struct ChatServer<T> {
     service: ::std::sync::Arc<T>,
 }
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 impl<T: Chat> ChatServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -151,12 +152,18 @@ impl<T: Chat> ::protocall::__private::v1::Service for ChatServer<T> {
     }
 }
 /// Calls the [`Chat`] at the other end.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct ChatClient {
     caller: ::protocall::Caller,
 }
-#[allow(dead_code, deprecated, clippy::doc_lazy_continuation, clippy::doc_markdown)]
+#[allow(
+    dead_code,
+    deprecated,
+    unreachable_pub,
+    clippy::doc_lazy_continuation,
+    clippy::doc_markdown
+)]
 impl ChatClient {
     /// Calls through `caller`: a channel or a session.
     #[must_use]

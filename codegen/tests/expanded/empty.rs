@@ -1,17 +1,18 @@
 /// The service `Empty`.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub trait Empty: ::core::marker::Send + ::core::marker::Sync + 'static {}
 /// What is known of `Empty` at compile time.
+#[allow(unreachable_pub)]
 pub static EMPTY_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
     "Empty",
     const { &[] },
 );
 /// Serves a [`Empty`]: what a router takes to handle the calls of `Empty`.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub struct EmptyServer<T> {
     service: ::std::sync::Arc<T>,
 }
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 impl<T: Empty> EmptyServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -51,12 +52,18 @@ impl<T: Empty> ::protocall::__private::v1::Service for EmptyServer<T> {
     }
 }
 /// Calls the [`Empty`] at the other end.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct EmptyClient {
     caller: ::protocall::Caller,
 }
-#[allow(dead_code, deprecated, clippy::doc_lazy_continuation, clippy::doc_markdown)]
+#[allow(
+    dead_code,
+    deprecated,
+    unreachable_pub,
+    clippy::doc_lazy_continuation,
+    clippy::doc_markdown
+)]
 impl EmptyClient {
     /// Calls through `caller`: a channel or a session.
     #[must_use]

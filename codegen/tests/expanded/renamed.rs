@@ -4,7 +4,7 @@
 /// lazy
 ///  - two
 #[allow(clippy::doc_lazy_continuation, clippy::doc_markdown)]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub trait Type: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Code:
     /// ```text
@@ -77,6 +77,7 @@ pub trait Type: ::core::marker::Send + ::core::marker::Sync + 'static {
     }
 }
 /// What is known of `type.async.Type` at compile time.
+#[allow(unreachable_pub)]
 pub static TYPE_SPEC: ::rpc::ServiceSpec = ::rpc::ServiceSpec::new(
     "type.async.Type",
     const {
@@ -89,11 +90,11 @@ pub static TYPE_SPEC: ::rpc::ServiceSpec = ::rpc::ServiceSpec::new(
     },
 );
 /// Serves a [`Type`]: what a router takes to handle the calls of `type.async.Type`.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub struct TypeServer<T> {
     service: ::std::sync::Arc<T>,
 }
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 impl<T: Type> TypeServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -157,12 +158,18 @@ impl<T: Type> ::rpc::__private::v1::Service for TypeServer<T> {
 }
 /// Calls the [`Type`] at the other end.
 #[deprecated]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct TypeClient {
     caller: ::rpc::Caller,
 }
-#[allow(dead_code, deprecated, clippy::doc_lazy_continuation, clippy::doc_markdown)]
+#[allow(
+    dead_code,
+    deprecated,
+    unreachable_pub,
+    clippy::doc_lazy_continuation,
+    clippy::doc_markdown
+)]
 impl TypeClient {
     /// Calls through `caller`: a channel or a session.
     #[must_use]

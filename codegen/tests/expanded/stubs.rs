@@ -1,5 +1,5 @@
 /// A chat room.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Enters the room.
     #[allow(unused_variables)]
@@ -80,6 +80,7 @@ pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static {
     }
 }
 /// What is known of `chat.v1.Chat` at compile time.
+#[allow(unreachable_pub)]
 pub static CHAT_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
     "chat.v1.Chat",
     const {
@@ -115,11 +116,11 @@ pub static CHAT_SPEC: ::protocall::ServiceSpec = ::protocall::ServiceSpec::new(
     },
 );
 /// Serves a [`Chat`]: what a router takes to handle the calls of `chat.v1.Chat`.
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 pub struct ChatServer<T> {
     service: ::std::sync::Arc<T>,
 }
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 impl<T: Chat> ChatServer<T> {
     /// Serves `service`.
     #[must_use]

@@ -42,7 +42,8 @@ impl Parse for Arguments {
                 arguments.option(input, &mut seen)?;
             }
             if !input.is_empty() {
-                input.parse::<Token![,]>()?;
+                let comma = input.parse::<Token![,]>();
+                comma.map_err(|error| broken(&error, &Rule::AttributeSyntax { error: error.to_string() }))?;
             }
         }
         if arguments.protos.is_empty() {
@@ -55,13 +56,25 @@ impl Parse for Arguments {
 impl Arguments {
     fn option(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
         let key: Ident = input.parse()?;
-        let options = &mut self.options;
-        let refuse = |rule: Rule| Err(syn::Error::new(key.span(), rule.message()));
         if seen.contains(&key) && !input.peek(Paren) {
-            return refuse(Rule::DuplicateKey { key: key.to_string() });
+            return Err(syn::Error::new(key.span(), Rule::DuplicateKey { key: key.to_string() }.message()));
         }
         seen.push(key.clone());
-        match key.to_string().as_str() {
+        let name = key.to_string();
+        let Some(example) = example(&name) else {
+            let rule = Rule::UnknownKey { key: name, known: KEYS.to_owned() };
+            return Err(syn::Error::new(key.span(), rule.message()));
+        };
+        let value = self.value(&name, input);
+        value.map_err(|error| broken(&error, &Rule::WrongValue { key: name, expected: example.to_owned() }))
+    }
+
+    fn value(&mut self, key: &str, input: ParseStream<'_>) -> syn::Result<()> {
+        let options = &mut self.options;
+        match key {
+            "client" => options.sides = options.sides.also(Sides::Client),
+            "server" => options.sides = options.sides.also(Sides::Server),
+            "stubs" => options.bodies = Bodies::Unimplemented,
             "includes" => {
                 let folders;
                 input.parse::<Token![=]>()?;
@@ -72,23 +85,33 @@ impl Arguments {
             "extern_path" => options.extern_paths.push(pair(input)?),
             "type_attribute" => options.type_attributes.push(pair(input)?),
             "field_attribute" => options.field_attributes.push(pair(input)?),
-            "runtime" => {
+            _ => {
                 input.parse::<Token![=]>()?;
                 options.runtime_path = input.parse::<LitStr>()?.value();
-            }
-            "client" => {
-                options.sides = if options.sides == Sides::Server { Sides::Both } else { Sides::Client }
-            }
-            "server" => {
-                options.sides = if options.sides == Sides::Client { Sides::Both } else { Sides::Server }
-            }
-            "stubs" => options.bodies = Bodies::Unimplemented,
-            other => {
-                return refuse(Rule::UnknownKey { key: other.to_owned(), known: KEYS.to_owned() });
             }
         }
         Ok(())
     }
+}
+
+/// How a key is written; nothing if there is no such key.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "client" => "client",
+        "server" => "server",
+        "stubs" => "stubs",
+        "includes" => "includes = [\"schemas\"]",
+        "extern_path" => "extern_path(\".chat.v1\", \"::chat::v1\")",
+        "type_attribute" => "type_attribute(\".\", \"#[derive(Eq)]\")",
+        "field_attribute" => "field_attribute(\".\", \"#[allow(unused)]\")",
+        "runtime" => "runtime = \"::protocall\"",
+        _ => return None,
+    })
+}
+
+/// The rule that was broken where syn stopped.
+fn broken(error: &syn::Error, rule: &Rule) -> syn::Error {
+    syn::Error::new(error.span(), rule.message())
 }
 
 /// `("a", "b")`.

@@ -35,6 +35,16 @@ trait OnlyServed {
 #[protocall::service]
 trait Empty {}
 
+mod private {
+    #![deny(unreachable_pub)]
+
+    /// Public here, and nobody sees it.
+    #[protocall::service]
+    pub trait Inner {
+        async fn join(&self, ctx: &protocall::Context, req: ()) -> Result<(), protocall::Status>;
+    }
+}
+
 struct Served;
 
 impl OnlyServed for Served {

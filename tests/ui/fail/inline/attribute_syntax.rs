@@ -1,0 +1,7 @@
+//! Options have commas between them.
+
+mod proto {
+    protocall::proto!("schemas/chat/v1/chat.proto", client server);
+}
+
+fn main() {}
