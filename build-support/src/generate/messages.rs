@@ -54,7 +54,8 @@ pub(super) fn generate(schema: &Schema, options: &Options) -> Result<Messages, R
     let mut config = config(schema, options);
     config.service_generator(Box::new(TypesOf(Rc::clone(&types))));
     let mut comments = Comments::default();
-    let files = schema.files().cloned().map(|mut file| {
+    // Google's too: nothing is generated for them, but what has a field of theirs depends on what they have.
+    let files = schema.all_files().iter().cloned().map(|mut file| {
         comments.take(&mut file);
         (Module::from_protobuf_package_name(file.package()), file)
     });
@@ -77,7 +78,7 @@ fn config(schema: &Schema, options: &Options) -> Config {
     config.prost_path(&prost).bytes(["."]).enable_type_names().type_name_domain(["."], "type.googleapis.com");
     // prost-build's own list of google's types would be an error for a user who maps one of them.
     config.compile_well_known_types();
-    for (proto, rust) in google(schema, &private) {
+    for (proto, rust) in embedded(schema, &private) {
         if !options.extern_paths.iter().any(|(mapped, _)| *mapped == proto) {
             config.extern_path(proto, rust);
         }
@@ -94,19 +95,19 @@ fn config(schema: &Schema, options: &Options) -> Config {
     config
 }
 
-/// Google's types, each by its full name: of a path that stands for more than one, prost-build would rewrite the
-/// `__private`.
-fn google(schema: &Schema, private: &str) -> Vec<(String, String)> {
-    schema
-        .google_types()
-        .map(|(package, name)| {
-            let rust = match PLAIN.iter().find(|(plain, _)| *plain == name) {
-                Some((_, rust)) => rust.replace("{prost}", &format!("{private}::prost")),
-                None => format!("{private}::prost_types::{}", in_prost_types(&package, &name)),
-            };
-            (format!(".{package}.{name}"), rust)
-        })
-        .collect()
+/// The types that everybody has, each by its full name: of a path that stands for more than one, prost-build would
+/// rewrite the `__private`.
+fn embedded(schema: &Schema, private: &str) -> Vec<(String, String)> {
+    let rust = |package: &str, name: &str| match PLAIN.iter().find(|(plain, _)| *plain == name) {
+        Some((_, rust)) => rust.replace("{prost}", &format!("{private}::prost")),
+        None if package.starts_with("google.") => {
+            format!("{private}::prost_types::{}", in_prost_types(package, name))
+        }
+        // The options are for schemas, and no message has them.
+        None => "()".to_owned(),
+    };
+    let types = schema.embedded_types();
+    types.map(|(package, name)| (format!(".{package}.{name}"), rust(&package, &name))).collect()
 }
 
 /// `FieldOptions.CType` -> `field_options::CType`.

@@ -46,19 +46,16 @@ fn lower_message(message: &mut DescriptorProto, told: &MessageFeatures, features
 }
 
 fn lower_field(field: &mut FieldDescriptorProto, features: Features) {
-    match field.label() {
-        Label::Repeated => {
-            let packed = features.repeated_field_encoding != Some(EXPANDED);
-            field.options.get_or_insert_with(Default::default).packed = Some(packed);
-        }
-        _ if features.field_presence == Some(LEGACY_REQUIRED) => field.set_label(Label::Required),
-        _ if field.r#type() != Type::Message && field.oneof_index.is_none() => {
-            field.proto3_optional = Some(features.field_presence != Some(IMPLICIT));
-        }
-        _ => {}
-    }
     if field.r#type() == Type::Message && features.message_encoding == Some(DELIMITED) {
         field.set_type(Type::Group);
+    }
+    if field.label() == Label::Repeated {
+        let packed = features.repeated_field_encoding != Some(EXPANDED);
+        field.options.get_or_insert_with(Default::default).packed = Some(packed);
+    } else if features.field_presence == Some(LEGACY_REQUIRED) {
+        field.set_label(Label::Required);
+    } else if field.r#type() != Type::Message && field.oneof_index.is_none() {
+        field.proto3_optional = Some(features.field_presence != Some(IMPLICIT));
     }
 }
 

@@ -23,9 +23,6 @@ use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use prost_types::FileDescriptorProto;
 use protocall_codegen::report::Report;
 
-/// The files that the runtime has the types of.
-const GOOGLE: &str = "google/protobuf/";
-
 /// Where a schema is.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -89,17 +86,21 @@ impl Schema {
         self.pool.files().flat_map(|file| file.services().collect::<Vec<_>>())
     }
 
-    /// The files that become code: all but google's, which the runtime brings, and the options.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &FileDescriptorProto> {
-        let embedded = |name: &str| name.starts_with(GOOGLE) || name == source::OPTIONS.0;
-        self.files.iter().filter(move |file| !embedded(file.name()))
+    /// Every file, imports first.
+    pub(crate) fn all_files(&self) -> &[FileDescriptorProto] {
+        &self.files
     }
 
-    /// Google's messages and enums, nested ones too: package and name.
-    pub(crate) fn google_types(&self) -> impl Iterator<Item = (String, String)> {
+    /// The files that become code: not google's, whose types the runtime brings, and not the options.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &FileDescriptorProto> {
+        self.files.iter().filter(|file| !is_embedded(file.name()))
+    }
+
+    /// Messages and enums of the others, nested ones too: package and name.
+    pub(crate) fn embedded_types(&self) -> impl Iterator<Item = (String, String)> {
         let messages = self.pool.all_messages().map(|of| (of.parent_file(), of.full_name().to_owned()));
         let enums = self.pool.all_enums().map(|of| (of.parent_file(), of.full_name().to_owned()));
-        messages.chain(enums).filter(|(file, _)| file.name().starts_with(GOOGLE)).map(|(file, name)| {
+        messages.chain(enums).filter(|(file, _)| is_embedded(file.name())).map(|(file, name)| {
             let package = file.package_name().to_owned();
             let name = name.strip_prefix(&format!("{package}.")).unwrap_or(&name).to_owned();
             (package, name)
@@ -110,4 +111,9 @@ impl Schema {
     pub(crate) fn shown<'a>(&'a self, file: &'a str) -> &'a str {
         self.shown.get(file).map_or(file, String::as_str)
     }
+}
+
+/// Whether a file is one that everybody has.
+fn is_embedded(name: &str) -> bool {
+    name.starts_with("google/protobuf/") || name == source::OPTIONS.0
 }

@@ -49,6 +49,10 @@ fn link(bytes: Bytes) -> Result<(DescriptorPool, Vec<FileDescriptorProto>), Stri
         pool.decode_file_descriptor_proto(raw).map_err(|error| error.to_string())?;
         files.push(file);
     }
+    let there: Vec<&str> = files.iter().map(FileDescriptorProto::name).collect();
+    let added = pool.files().filter(|file| !there.contains(&file.name()));
+    let added: Vec<_> = added.map(|file| file.file_descriptor_proto().clone()).collect();
+    files.extend(added);
     Ok((pool, files))
 }
 
