@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, ServiceSpec};
 use crate::frame::Settings;
 
 /// The waits and sizes of a connection. Both builders carry one and hand it to each session.
@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) max_bindings: u32,
     pub(crate) send_buffer: usize,
     pub(crate) compatibility: Compatibility,
+    pub(crate) calls: Vec<&'static ServiceSpec>,
 }
 
 /// What a session demands of the services that the other end announces in its HELLO (wire 4.7).
@@ -60,6 +61,7 @@ impl Default for Config {
             max_bindings: 1_024,
             send_buffer: 1 << 20,
             compatibility: Compatibility::Ignore,
+            calls: Vec::new(),
         }
     }
 }
@@ -231,6 +233,14 @@ macro_rules! config_setters {
         #[must_use]
         pub fn send_buffer(mut self, bytes: usize) -> Self {
             self.config.send_buffer = bytes;
+            self
+        }
+
+        /// Names a service that this end will call at the other: HELLO tells it, and
+        /// [`compatibility`](Self::compatibility) compares.
+        #[must_use]
+        pub fn calls(mut self, service: &'static $crate::ServiceSpec) -> Self {
+            self.config.calls.push(service);
             self
         }
 

@@ -1,26 +1,71 @@
-//! The runtime. (Skeleton: bodies follow.)
-#![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
+//! The runtime of protocall: a schema becomes typed calls, and either end of a connection calls and pushes.
+//!
+//! Generated code gives you a trait to implement on one side and a client to call on the other; this crate is what both run
+//! on. Start with [`Server`] and [`Channel`]; a handler gets a [`Context`], a call returns an answer or a [`Status`].
+//!
+//! The walk of a call through the modules: a client's method makes a [`Call`] (`call`); polled, it takes room and encodes its
+//! frame under the session's lock (`session::call` into `proto::opening`); the driver writes what has gathered
+//! (`session::driver`); at the other end the driver reads frames (`frame`), gives them to the machine (`proto::receive`) and
+//! hands calls to the runner (`session::runner`), which finds the handler (`router`), runs it with a [`Context`] and writes
+//! the reply in place (`proto::replying`).
+//!
+//! # Features
+//! | feature | default | what |
+//! |---|---|---|
+//! | `macros` | yes | `#[service]`, `#[message]` |
+//! | `client` | yes | [`Channel`] |
+//! | `server` | yes | [`Server`] |
+//! | `tcp` | yes | `tcp://` addresses |
+//! | `schema` | | `proto!`, and `#[service(proto = …)]`: schemas read at compile time |
+//! | `unix` | | `unix://` addresses |
+//! | `signal` | | [`shutdown_signal`] |
+
+// So that generated code and macros work in this crate's own tests too.
 extern crate self as protocall;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
+
+mod call;
+#[cfg(feature = "client")]
+mod channel;
 mod config;
+mod context;
 mod error;
 mod frame;
 mod message;
 mod metadata;
-#[allow(dead_code)]
 mod proto;
+mod router;
 mod schema;
+#[cfg(feature = "server")]
+mod server;
+mod session;
+#[cfg(feature = "signal")]
+mod signal;
 mod spec;
 mod status;
-mod stub;
+mod stream;
+mod transport;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use call::{Call, CallWithMetadata, Caller, Push};
+#[cfg(feature = "client")]
+pub use channel::{Channel, ChannelBuilder};
 pub use config::Compatibility;
+pub use context::Context;
 pub use error::{EndedBy, Error, Reason};
 pub use message::{Message, Raw};
 pub use metadata::{Metadata, MetadataError};
 #[cfg(feature = "macros")]
 pub use protocall_macros::*;
+pub use router::{DuplicateRoute, Fallback, FallbackPush, RawCall, Router};
+#[cfg(feature = "server")]
+pub use server::{Bound, Report, Server, ServerHandle};
+pub use session::{Session, SessionStats};
+#[cfg(feature = "signal")]
+pub use signal::shutdown_signal;
 pub use spec::{Idempotency, MethodKind, MethodSpec, ServiceSpec, Timeout};
 pub use status::{Code, Status};
-pub use stub::*;
+pub use stream::{Open, RecvStream, Reply, SendStream};
+pub use transport::PeerAddr;

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use crate::frame::{Block, Detail};
 use crate::{Error, Message, Metadata};
 
 /// The outcome of a call that failed: a code, a message for people, typed details for programs.
@@ -30,6 +29,8 @@ struct Inner {
     details: Vec<Detail>,
     metadata: Metadata,
     retry_after: Option<Duration>,
+    /// The hint was set here, not by another call's answer.
+    own_hint: bool,
     run: Run,
     local: Option<Error>,
 }
@@ -39,12 +40,8 @@ struct Inner {
 enum Run {
     Maybe,
     Not,
-}
-
-#[derive(Clone)]
-pub(crate) struct Detail {
-    pub(crate) type_name: Cow<'static, str>,
-    pub(crate) bytes: Bytes,
+    /// Not run, by what the next hop of a proxy is certain of (wire 13.4).
+    NotForwarded,
 }
 
 macro_rules! codes {
@@ -155,6 +152,7 @@ impl Status {
             details: Vec::new(),
             metadata: Metadata::new(),
             retry_after: None,
+            own_hint: false,
             run: Run::Maybe,
             local: None,
         }))
@@ -202,7 +200,7 @@ impl Status {
     #[must_use]
     pub fn find_detail<M: Message + prost::Name>(&self) -> Option<M> {
         let name = M::full_name();
-        let mut found = self.0.details.iter().filter(|d| d.type_name == name);
+        let mut found = self.0.details.iter().filter(|d| d.type_name.as_str() == name);
         found.find_map(|d| <M as Message>::decode(d.bytes.clone()).ok())
     }
 
@@ -210,6 +208,7 @@ impl Status {
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
+        self.0.own_hint = true;
         self
     }
 
@@ -245,23 +244,40 @@ impl Status {
     pub(crate) fn by_handler(mut self) -> Self {
         self.0.run = Run::Maybe;
         self.0.local = None;
+        if !self.0.own_hint {
+            self.0.retry_after = None;
+        }
         self
     }
 
-    pub(crate) fn details(&self) -> &[Detail] {
-        &self.0.details
+    /// The outcome of a call that a proxy forwarded; its own failures keep what is certain of them.
+    pub(crate) fn mark_forwarded(mut self) -> Self {
+        if self.0.run == Run::Not {
+            self.0.run = Run::NotForwarded;
+        }
+        self
     }
 
-    pub(crate) fn with_wire_parts(
-        mut self,
-        details: Vec<Detail>,
-        metadata: Metadata,
-        retry_after: Option<Duration>,
-    ) -> Self {
-        self.0.details = details;
-        self.0.metadata = metadata;
-        self.0.retry_after = retry_after;
+    /// What a fallback answers: not run only if that is the outcome of the very call that it forwarded.
+    pub(crate) fn by_forwarding(mut self) -> Self {
+        self.0.run = match self.0.run {
+            Run::NotForwarded => Run::Not,
+            _ => Run::Maybe,
+        };
+        self.0.local = None;
         self
+    }
+
+    /// What came in the block of a REPLY.
+    pub(crate) fn with_block(mut self, block: Block) -> Self {
+        self.0.details = block.details;
+        self.0.metadata = block.metadata;
+        self.0.retry_after = block.retry_after.map(|ms| Duration::from_millis(u64::from(ms)));
+        self
+    }
+
+    pub(crate) fn wire_details(&self) -> Vec<Detail> {
+        self.0.details.clone()
     }
 }
 
@@ -282,7 +298,7 @@ impl fmt::Debug for Status {
         let mut out = f.debug_struct("Status");
         out.field("code", &self.0.code).field("message", &self.0.message);
         if !self.0.details.is_empty() {
-            let names: Vec<_> = self.0.details.iter().map(|d| &d.type_name).collect();
+            let names: Vec<_> = self.0.details.iter().map(|d| d.type_name.as_str()).collect();
             out.field("details", &names);
         }
         if !self.0.metadata.is_empty() {

@@ -1,0 +1,303 @@
+//! What a handler is told about its call, and what it can tell in return. Made by the runner for each call and push.
+
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::frame::{Block, Text};
+use crate::proto::Stop;
+use crate::session::{Lock, clock};
+use crate::transport::PeerAddr;
+use crate::{Metadata, MethodSpec, Session};
+
+/// What a handler knows of its call: who calls, until when, with which metadata; and its way to the other end.
+///
+/// Cheap to clone. Calls made while a handler is polled inherit its deadline and trace; what it spawns does so through
+/// [`scope`](Self::scope).
+#[derive(Clone)]
+pub struct Context(Arc<CallCore>);
+
+/// The shared part of a call at its callee.
+pub(crate) struct CallCore {
+    session: Session,
+    spec: Option<&'static MethodSpec>,
+    route: Text,
+    block: Block,
+    deadline: Option<Instant>,
+    live: Lock<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    stopped: Option<Stop>,
+    /// The task that polls the handler, once it has one.
+    task: Option<Waker>,
+    watchers: Vec<Waker>,
+    reply: Metadata,
+    extensions: Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+impl Context {
+    pub(crate) fn new(core: &Arc<CallCore>) -> Self {
+        Self(Arc::clone(core))
+    }
+
+    fn detached_from_any_call(session: Session) -> Self {
+        Self(Arc::new(CallCore {
+            session,
+            spec: None,
+            route: Text::default(),
+            block: Block::default(),
+            deadline: None,
+            live: Lock::new(Live::default()),
+        }))
+    }
+
+    /// A context outside of any call, for calling a service's trait through a client: no deadline, no metadata.
+    #[must_use]
+    pub fn client() -> Self {
+        Self::detached_from_any_call(Session::none())
+    }
+
+    /// A context for calling a handler in a unit test.
+    #[must_use]
+    pub fn test() -> Self {
+        Self::client()
+    }
+
+    /// The session that the call came over: calls and pushes on it go back to the caller.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        self.0.session.clone()
+    }
+
+    /// Where the other end is.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        self.0.session.peer_addr()
+    }
+
+    /// The method, with the options of its schema; `None` for an unknown route and outside of any call.
+    #[must_use]
+    pub fn spec(&self) -> Option<&'static MethodSpec> {
+        self.0.spec
+    }
+
+    /// `package.Service/Method`, also of an unknown route; empty outside of any call.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        match self.0.spec {
+            Some(spec) => spec.route,
+            None => self.0.route.as_str(),
+        }
+    }
+
+    /// The metadata that came with the call or push.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.block.metadata
+    }
+
+    /// Sets a pair of the metadata that goes back with the reply.
+    ///
+    /// # Panics
+    /// On a key that [`Metadata::insert`] refuses.
+    #[track_caller]
+    pub fn reply_metadata(&self, key: &str, value: impl AsRef<[u8]>) {
+        self.0.live.lock().reply.insert(key, value);
+    }
+
+    /// When the call must be over; `None` if it may take for ever.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// How much time is left; `None` if there is no deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.deadline.map(|at| at.saturating_duration_since(clock::now()))
+    }
+
+    /// Whether the caller gave up, the deadline passed or the connection ended.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.live.lock().stopped.is_some()
+    }
+
+    /// Waits until the caller gives up, the deadline passes or the connection ends. The handler itself is then dropped
+    /// at its next await; this is for what it spawned.
+    pub async fn cancelled(&self) {
+        poll_fn(|cx| {
+            let mut live = self.0.live.lock();
+            if live.stopped.is_some() {
+                return Poll::Ready(());
+            }
+            live.watchers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Polls `future` as a part of this call: calls made in it inherit the deadline and the trace.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let context = self.clone();
+        let mut future = Box::pin(future);
+        poll_fn(move |cx| context.enter(|| future.as_mut().poll(cx)))
+    }
+
+    /// Runs `future` to its end on the runtime, whatever becomes of the call: for what must finish once begun.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn detach<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tokio::spawn(future);
+    }
+
+    /// Puts a value beside the call, told apart by its type. Clones of this context see it.
+    pub fn insert_extension<T: Send + Sync + 'static>(&self, value: T) {
+        let mut live = self.0.live.lock();
+        live.extensions.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    /// The value of this type that was put beside the call.
+    #[must_use]
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let live = self.0.live.lock();
+        let value = live.extensions.as_ref()?.get(&TypeId::of::<T>())?;
+        Arc::clone(value).downcast().ok()
+    }
+
+    /// The context of the handler that is being polled on this thread, if any.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.with(|current| current.borrow().clone())
+    }
+
+    /// Does something with this context as the current one.
+    pub(crate) fn enter<R>(&self, act: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Context>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let previous = self.0.take();
+                let ours = CURRENT.with(|current| current.replace(previous));
+                drop(ours);
+            }
+        }
+        let _restore = Restore(CURRENT.with(|current| current.replace(Some(self.clone()))));
+        act()
+    }
+
+    pub(crate) fn append_reply_metadata(&self, key: &str, value: &[u8]) {
+        self.0.live.lock().reply.append(key, value);
+    }
+
+    pub(crate) fn trace(&self) -> (Option<&Text>, Option<&Text>) {
+        (self.0.block.trace_context.as_ref(), self.0.block.trace_state.as_ref())
+    }
+
+    pub(crate) fn block(&self) -> &Block {
+        &self.0.block
+    }
+}
+
+/// What of the handler's call a call made in it inherits: its deadline and its trace.
+pub(crate) fn inherited() -> (Option<Instant>, Option<Text>, Option<Text>) {
+    CURRENT.with(|current| match &*current.borrow() {
+        None => (None, None, None),
+        Some(context) => {
+            let (trace, state) = context.trace();
+            (context.deadline(), trace.cloned(), state.cloned())
+        }
+    })
+}
+
+impl CallCore {
+    pub(crate) fn new(
+        session: Session,
+        spec: Option<&'static MethodSpec>,
+        route: Text,
+        block: Block,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
+        Arc::new(Self { session, spec, route, block, deadline, live: Lock::new(Live::default()) })
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn spec(&self) -> Option<&'static MethodSpec> {
+        self.spec
+    }
+
+    pub(crate) fn route(&self) -> &str {
+        self.spec.map_or(self.route.as_str(), |spec| spec.route)
+    }
+
+    pub(crate) fn block_codec(&self) -> u8 {
+        self.block.codec
+    }
+
+    /// The handler must go: its task is woken to drop it, and what it spawned is told.
+    pub(crate) fn stop(&self, why: Stop) {
+        let mut live = self.live.lock();
+        live.stopped.get_or_insert(why);
+        let task = live.task.take();
+        let watchers = std::mem::take(&mut live.watchers);
+        drop(live);
+        for waker in task.into_iter().chain(watchers) {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.live.lock().stopped
+    }
+
+    /// The task that polls the handler; `Some` if the handler must go instead.
+    pub(crate) fn set_task(&self, waker: &Waker) -> Option<Stop> {
+        let mut live = self.live.lock();
+        match &mut live.task {
+            Some(task) => task.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        live.stopped
+    }
+
+    pub(crate) fn take_reply_metadata(&self) -> Metadata {
+        std::mem::take(&mut self.live.lock().reply)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("route", &self.route())
+            .field("peer", self.peer_addr())
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CallCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallCore").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+/// A future that a handler returned, its type forgotten.
+pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,0 +1,87 @@
+//! Accepting: a task a listener. A failing accept is retried, never fatal; connections over the limit are refused with a
+//! reason.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::Serving;
+use crate::frame::{EndCode, Role};
+use crate::transport::{Listener, Transport};
+use crate::{Router, Session};
+
+/// Between two accepts of a listener that has no descriptors left.
+const FIRST_WAIT: Duration = Duration::from_millis(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// The tasks that accept. Dropped, they stop and the listeners close.
+pub(super) struct Accepting(Vec<JoinHandle<()>>);
+
+impl Accepting {
+    pub(super) fn start(listeners: Vec<Listener>, serving: &Arc<Serving>) -> Self {
+        let tasks = listeners.into_iter().map(|listener| tokio::spawn(accept(listener, Arc::clone(serving))));
+        Self(tasks.collect())
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+async fn accept(listener: Listener, serving: Arc<Serving>) {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match listener.accept().await {
+            Ok(transport) => {
+                wait = FIRST_WAIT;
+                begin(transport, &serving);
+            }
+            // One connection that went before it was accepted.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(listener = %listener.local_addr(), %error, "accepting failed; trying again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+fn begin(transport: Transport, serving: &Arc<Serving>) {
+    let peer = transport.peer.clone();
+    if serving.sessions.count() >= serving.max_connections {
+        serving.sessions.refuse();
+        tracing::warn!(%peer, limit = serving.max_connections, "a connection was refused (`max_connections`)");
+        if let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, Router::new()) {
+            let text = "too many connections (`max_connections` of the server)";
+            session.shared().with(|state| state.conn.fail(EndCode::Overloaded, text));
+        }
+        return;
+    }
+    let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone()) else {
+        return;
+    };
+    tracing::debug!(%peer, "connection accepted");
+    let number = serving.sessions.add(session.clone());
+    let serving = Arc::clone(serving);
+    tokio::spawn(async move {
+        session.closed().await;
+        serving.sessions.remove(number);
+    });
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+    )
+}

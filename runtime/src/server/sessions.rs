@@ -1,0 +1,47 @@
+//! The sessions that a server has open.
+
+use std::collections::HashMap;
+
+use crate::Session;
+use crate::session::Lock;
+
+/// All open sessions, by a number of our own.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Lock<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    next: u64,
+    open: HashMap<u64, Session>,
+    refused: u64,
+}
+
+impl Sessions {
+    pub(super) fn add(&self, session: Session) -> u64 {
+        let mut table = self.0.lock();
+        table.next += 1;
+        let number = table.next;
+        table.open.insert(number, session);
+        number
+    }
+
+    pub(super) fn remove(&self, number: u64) {
+        self.0.lock().open.remove(&number);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().open.len()
+    }
+
+    pub(super) fn all(&self) -> Vec<Session> {
+        self.0.lock().open.values().cloned().collect()
+    }
+
+    pub(super) fn refuse(&self) {
+        self.0.lock().refused += 1;
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.0.lock().refused
+    }
+}

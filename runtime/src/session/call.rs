@@ -1,0 +1,204 @@
+//! A call of ours on a session: it waits for room, is encoded, waits for its answer. Called by [`Call`](crate::Call).
+
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::clock;
+use super::runner::encode_outside;
+use super::state::State;
+use super::waiters::Granted;
+use super::{Shared, Todo};
+use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape};
+use crate::{Message, Status};
+
+/// What a call is waiting for. It must be given to [`Shared::drop_call`] if the caller goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallWait {
+    /// Room: a place among those who wait.
+    Room(u64),
+    /// The answer: the call's number.
+    Answer(u32),
+}
+
+/// A call that is to be made.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a, M> {
+    pub(crate) route: OpenRoute<'a>,
+    pub(crate) shape: Shape,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) block: &'a [u8],
+    pub(crate) message: &'a M,
+    /// `message.encoded_len()`, taken before the lock.
+    pub(crate) len: usize,
+}
+
+impl<M> Outgoing<'_, M> {
+    fn opening(&self) -> Opening<'_> {
+        Opening {
+            route: self.route,
+            shape: self.shape,
+            deadline: self.deadline,
+            limit: self.limit,
+            block: self.block,
+            len: self.len,
+        }
+    }
+}
+
+/// How far a call came under one lock.
+enum Step {
+    Waits,
+    Opened,
+    /// It is too large to be encoded under the lock.
+    EncodeOutside(Permit),
+}
+
+impl Shared {
+    /// Begins a call, or goes on with one that waited for room. What it waits for now is left in `wait`, also if
+    /// encoding the message panics.
+    pub(crate) fn advance_call<M: Message>(
+        self: &Arc<Self>,
+        out: &Outgoing<'_, M>,
+        wait: &mut Option<CallWait>,
+        waker: &Waker,
+    ) -> Result<(), Status> {
+        let mut todo = Todo::default();
+        let mut state = self.state.lock();
+        let step = state.advance(out, wait, waker);
+        if !matches!(step, Ok(Step::Opened)) {
+            state.take_events(&mut todo);
+        }
+        let driver = match step {
+            // Nothing is there for the driver before the message is.
+            Ok(Step::EncodeOutside(_)) => None,
+            _ => state.park.rouse(),
+        };
+        drop(state);
+        self.settle(todo);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        match step? {
+            Step::Waits | Step::Opened => Ok(()),
+            Step::EncodeOutside(permit) => self.open_large(out, permit, waker),
+        }
+    }
+
+    fn open_large<M: Message>(
+        self: &Arc<Self>,
+        out: &Outgoing<'_, M>,
+        permit: Permit,
+        waker: &Waker,
+    ) -> Result<(), Status> {
+        let message = encode_outside(out.message, out.len).map_err(|error| Status::from(error).not_run())?;
+        self.with(|state| {
+            state.conn.check_open(out.route, out.len, out.block.len())?;
+            state.set_caller(permit.number, waker);
+            state.conn.open_large_call(permit, out.opening(), message);
+            Ok(())
+        })
+    }
+
+    /// The answer of call `number`, once.
+    pub(crate) fn poll_answer(&self, number: u32, waker: &Waker) -> Poll<Answer> {
+        let mut state = self.state.lock();
+        let Some(answer) = state.conn.take_answer(number) else {
+            state.set_caller(number, waker);
+            return Poll::Pending;
+        };
+        state.take_caller(number);
+        if !state.conn.has_events() {
+            return Poll::Ready(answer);
+        }
+        let mut todo = Todo::default();
+        state.take_events(&mut todo);
+        let driver = match state.conn.has_output() {
+            true => state.park.rouse(),
+            false => None,
+        };
+        drop(state);
+        self.settle(todo);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Poll::Ready(answer)
+    }
+
+    /// The caller goes: room is handed on, a call that is open is cancelled.
+    pub(crate) fn drop_call(&self, wait: CallWait) {
+        self.with(|state| match wait {
+            CallWait::Room(key) => {
+                if let Some(permit) = state.waiters.leave(key) {
+                    state.conn.drop_permit(permit);
+                }
+                // It may have stood first: those behind it may go on now.
+                state.regrant = true;
+            }
+            CallWait::Answer(number) => {
+                state.take_caller(number);
+                state.conn.give_up(number);
+            }
+        });
+    }
+}
+
+impl State {
+    fn advance<M: Message>(
+        &mut self,
+        out: &Outgoing<'_, M>,
+        wait: &mut Option<CallWait>,
+        waker: &Waker,
+    ) -> Result<Step, Status> {
+        let (len, block) = (out.len, out.block.len());
+        let mut permit = None;
+        if let Some(CallWait::Room(key)) = *wait {
+            match self.waiters.poll(key, waker) {
+                None => return Ok(Step::Waits),
+                Some(Granted::Recheck) => *wait = None,
+                Some(Granted::Permit(granted)) => {
+                    *wait = Some(CallWait::Answer(granted.number));
+                    permit = Some(granted);
+                }
+            }
+        }
+        self.conn.check_open(out.route, len, block)?;
+        let permit = match permit {
+            Some(permit) => permit,
+            None => match self.find_room(out.route, len, block) {
+                Ok(permit) => permit,
+                Err(cost) => {
+                    *wait = Some(CallWait::Room(self.waiters.join(cost, waker)));
+                    if self.waiters.first_cost() == Some(cost) {
+                        self.conn.ask_call_credit(cost);
+                    }
+                    return Ok(Step::Waits);
+                }
+            },
+        };
+        // From here on the number is given back by whoever drops the call, whatever happens.
+        *wait = Some(CallWait::Answer(permit.number));
+        if !self.conn.fits_in_place(out.route, len, block) {
+            return Ok(Step::EncodeOutside(permit));
+        }
+        self.set_caller(permit.number, waker);
+        let opened =
+            self.conn.open_call(clock::now(), permit, out.opening(), |buffer| out.message.encode(buffer));
+        opened.map_err(|error| {
+            // The machine has taken the number back already.
+            *wait = None;
+            Status::from(error).not_run()
+        })?;
+        Ok(Step::Opened)
+    }
+
+    /// A permit, or the cost that the call must wait for.
+    fn find_room(&mut self, route: OpenRoute<'_>, len: usize, block: usize) -> Result<Permit, u64> {
+        let cost = self.conn.call_cost(route, len, block);
+        if self.waiters.must_queue(cost) {
+            return Err(cost);
+        }
+        self.conn.reserve_call(cost, self.waiters.keep(cost)).ok_or(cost)
+    }
+}

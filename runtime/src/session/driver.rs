@@ -1,0 +1,316 @@
+//! The driver: the one task that reads and writes a connection's transport. It parses what it read unlocked, locks
+//! once a batch, and wakes after unlocking. No user code runs on it.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::runtime::RuntimeFlavor;
+use tokio::time::Sleep;
+
+use super::clock;
+use super::{Shared, Todo};
+use crate::frame::{Decoder, Frame, FrameError};
+use crate::proto::Batch;
+use crate::transport::{Io, Transport};
+
+/// Least room to read into.
+const READ_ROOM: usize = 16 << 10;
+/// Room to read into while much comes.
+const READ_ROOM_BUSY: usize = 64 << 10;
+/// Turns before the driver lets other tasks run.
+const TURNS: usize = 16;
+/// Slices in one write.
+const SLICES: usize = 16;
+/// After the end: how long, and how much, is read and discarded so that the reason arrives (wire 11.5).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+/// The driver of one connection.
+pub(crate) struct Driver {
+    io: Box<dyn Io>,
+    shared: Arc<Shared>,
+    decoder: Decoder,
+    input: BytesMut,
+    frames: Vec<Frame>,
+    broken: Option<FrameError>,
+    batch: Batch,
+    /// All bytes that the transport took.
+    written: u64,
+    sleep: Option<Pin<Box<Sleep>>>,
+    wake_at: Option<Instant>,
+    /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
+    gathers: bool,
+    gathered: bool,
+    phase: Phase,
+}
+
+enum Phase {
+    Running,
+    /// The machine is over: write what is left, shut down, discard for a moment.
+    Flushing,
+    Lingering { left: usize },
+    Done,
+}
+
+/// What a read brought.
+enum Input {
+    Nothing,
+    Bytes,
+    End(String),
+}
+
+/// What to do after a turn.
+enum Turn {
+    Again,
+    Gather,
+    Sleep,
+}
+
+impl Driver {
+    pub(crate) fn new(transport: Transport, shared: Arc<Shared>, flavor: RuntimeFlavor) -> Self {
+        let limit = shared.config.settings().frame_limit;
+        Self {
+            io: transport.io,
+            decoder: Decoder::new(limit),
+            shared,
+            input: BytesMut::new(),
+            frames: Vec::new(),
+            broken: None,
+            batch: Batch::default(),
+            written: 0,
+            sleep: None,
+            wake_at: None,
+            gathers: flavor != RuntimeFlavor::CurrentThread,
+            gathered: false,
+            phase: Phase::Running,
+        }
+    }
+
+    fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            let wrote = self.poll_write(cx);
+            let input = self.poll_input(cx);
+            self.parse();
+            let now = clock::now();
+            match self.turn(cx, now, &input, wrote) {
+                Turn::Again => {}
+                Turn::Gather => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Turn::Sleep => {
+                    if !self.arm(cx) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+            if matches!(self.phase, Phase::Flushing) {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes the batch as far as the transport takes it. The bytes it took, or why it takes none.
+    fn poll_write(&mut self, cx: &mut Cx<'_>) -> Result<usize, String> {
+        let mut wrote = 0;
+        while !self.batch.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.batch.slices(&mut slices);
+            let io = Pin::new(&mut *self.io);
+            let result = match count {
+                1 => io.poll_write(cx, &slices[0]),
+                _ => io.poll_write_vectored(cx, &slices[..count]),
+            };
+            match result {
+                Poll::Ready(Ok(0)) => return Err("the transport takes no more bytes".into()),
+                Poll::Ready(Ok(n)) => {
+                    self.batch.advance(n);
+                    self.written += n as u64;
+                    wrote += n;
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(format!("writing failed: {error}")),
+                Poll::Pending => break,
+            }
+        }
+        Ok(wrote)
+    }
+
+    fn poll_input(&mut self, cx: &mut Cx<'_>) -> Input {
+        let wanted = self.decoder.needed().clamp(READ_ROOM, READ_ROOM_BUSY);
+        if self.input.capacity() - self.input.len() < wanted.min(READ_ROOM) {
+            self.input.reserve(wanted.max(READ_ROOM_BUSY));
+        }
+        match read_into(&mut *self.io, cx, &mut self.input) {
+            Poll::Pending => Input::Nothing,
+            Poll::Ready(Ok(0)) => Input::End("the other end closed it without a word".into()),
+            Poll::Ready(Ok(_)) => Input::Bytes,
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Input::Bytes,
+            Poll::Ready(Err(error)) => Input::End(format!("reading failed: {error}")),
+        }
+    }
+
+    fn parse(&mut self) {
+        while self.broken.is_none() {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(frame)) => self.frames.push(frame),
+                Ok(None) => break,
+                Err(error) => self.broken = Some(error),
+            }
+        }
+    }
+
+    /// One visit to the state: gives it what was read, takes what is to be written and done.
+    fn turn(&mut self, cx: &Cx<'_>, now: Instant, input: &Input, wrote: Result<usize, String>) -> Turn {
+        let mut todo = Todo::default();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
+        let conn = &mut state.conn;
+        if matches!(input, Input::Bytes) {
+            conn.handle_read(now);
+        }
+        for frame in self.frames.drain(..) {
+            conn.handle_frame(now, frame);
+        }
+        if let Some(error) = self.broken.take() {
+            conn.handle_broken(&error);
+        }
+        match wrote {
+            Ok(0) => {}
+            Ok(_) => conn.handle_written(now, !self.batch.is_empty()),
+            Err(what) => {
+                conn.handle_transport_end(self.written, &what);
+                // What is left can no longer be written.
+                self.batch = Batch::default();
+            }
+        }
+        if let Input::End(what) = input {
+            conn.handle_transport_end(self.written, what);
+        }
+        if conn.poll_timeout().is_some_and(|at| now >= at) {
+            conn.handle_timeout(now);
+        }
+        state.take_events(&mut todo);
+        let turn = self.next_turn(cx, &mut state, now, input);
+        drop(state);
+        self.follow_up(todo, now);
+        turn
+    }
+
+    /// What comes next, decided under the lock that saw what there is to do.
+    fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, input: &Input) -> Turn {
+        let conn = &mut state.conn;
+        let mut turn = Turn::Sleep;
+        if self.batch.is_empty() && conn.has_output() {
+            let others = conn.in_flight().calling + conn.in_flight().serving > 1;
+            if self.gathers && !self.gathered && others && !conn.is_over() {
+                self.gathered = true;
+                turn = Turn::Gather;
+            } else {
+                self.gathered = false;
+                conn.poll_batch(now, &mut self.batch);
+                turn = Turn::Again;
+            }
+        } else if matches!(input, Input::Bytes) {
+            turn = Turn::Again;
+        }
+        if conn.is_over() && self.batch.is_empty() && !conn.has_output() {
+            self.phase = Phase::Flushing;
+        } else if conn.is_over() {
+            turn = Turn::Again;
+        }
+        self.wake_at = conn.poll_timeout();
+        match turn {
+            Turn::Sleep => state.park.sleep(cx.waker()),
+            _ => state.park.awake(),
+        }
+        turn
+    }
+
+    /// Wakes and hands on, with the lock released.
+    fn follow_up(&mut self, mut todo: Todo, now: Instant) {
+        if let Some(announced) = todo.announced.take() {
+            super::compatible::check(&self.shared, &announced);
+        }
+        if !todo.work.is_empty() {
+            self.shared.runs.deliver(&self.shared, &mut todo.work);
+        }
+        if let Some(at) = self.shared.runs.check_busy(&self.shared, now) {
+            self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
+        }
+        self.shared.settle(todo);
+    }
+
+    /// Sets the alarm for the next timeout. True: it is due already.
+    fn arm(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(at) = self.wake_at else { return false };
+        let at = tokio::time::Instant::from_std(at);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        // An alarm that is too early is kept: it costs one turn, resetting costs one a call.
+        if sleep.deadline() > at || sleep.is_elapsed() {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx).is_ready()
+    }
+
+    /// Shuts down writing, then discards input for a moment.
+    fn poll_end(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        if matches!(self.phase, Phase::Flushing) {
+            let _ = ready!(Pin::new(&mut *self.io).poll_shutdown(cx));
+            self.phase = Phase::Lingering { left: LINGER_BYTES };
+            self.sleep = Some(Box::pin(tokio::time::sleep(LINGER)));
+            self.input = BytesMut::with_capacity(READ_ROOM);
+        }
+        while let Phase::Lingering { left } = &mut self.phase {
+            if self.sleep.as_mut().is_none_or(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+                break;
+            }
+            self.input.clear();
+            match ready!(read_into(&mut *self.io, cx, &mut self.input)) {
+                Ok(0) | Err(_) => break,
+                Ok(n) if n >= *left => break,
+                Ok(n) => *left -= n,
+            }
+        }
+        self.phase = Phase::Done;
+        Poll::Ready(())
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if matches!(this.phase, Phase::Running) {
+            ready!(this.poll_running(cx));
+        }
+        this.poll_end(cx)
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime is going down, or the driver is done: whatever is still open is answered.
+    fn drop(&mut self) {
+        let mut todo = Todo::default();
+        let mut state = self.shared.state.lock();
+        state.conn.handle_transport_end(self.written, "the runtime that drove it is gone");
+        state.take_events(&mut todo);
+        drop(state);
+        self.shared.settle(todo);
+    }
+}
+
+/// Reads into the spare room of a buffer, as much as is there. The future holds nothing between polls.
+fn read_into(io: &mut dyn Io, cx: &mut Cx<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+    let mut io = io;
+    pin!(AsyncReadExt::read_buf(&mut io, input)).poll(cx)
+}

@@ -1,0 +1,251 @@
+//! The live connection: the handle that users and generated code hold, the driver that does its I/O and the runner
+//! that runs its handlers.
+
+mod call;
+pub(crate) mod clock;
+mod compatible;
+mod driver;
+mod park;
+mod push;
+mod runner;
+mod state;
+mod waiters;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+pub(crate) use self::call::{CallWait, Outgoing};
+pub(crate) use self::push::Pushed;
+pub(crate) use self::runner::{Responder, encode_block};
+pub(crate) use self::state::{Lock, State, Todo};
+use crate::config::Config;
+use crate::frame::{Role, Services};
+use crate::proto::{Announced, Connection};
+use crate::router::Router;
+use crate::transport::{PeerAddr, Transport};
+use crate::{Call, Caller, Error, Raw, Reason};
+
+/// The handle on one live connection. Both ends have one; either calls, either pushes.
+///
+/// Cheap to clone. It keeps nothing alive: when the connection has gone, calls fail at once, and
+/// [`closed`](Self::closed) tells why.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+/// What all handles, the driver and the runner share.
+pub(crate) struct Shared {
+    pub(crate) state: Lock<State>,
+    pub(crate) runs: runner::Runs,
+    pub(crate) router: Router,
+    /// What this end will call, if it said so.
+    calls: Option<Services>,
+    pub(crate) config: Config,
+    pub(crate) peer: PeerAddr,
+    pub(crate) runtime: Option<Handle>,
+}
+
+/// What a session holds at a moment, and what it has counted since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// Calls of this end without an answer.
+    pub calls_out: usize,
+    /// Calls of the other end without an answer.
+    pub calls_in: usize,
+    /// Bytes that wait to be written.
+    pub unsent_bytes: usize,
+    /// Bytes that arrived and no handler has taken.
+    pub held_bytes: u64,
+    /// Replies that came after their caller had gone: normal, and dropped.
+    pub late_replies: u64,
+    /// Pushes that nobody serves, or that could not be read.
+    pub dropped_pushes: u64,
+}
+
+impl Session {
+    /// Starts driver and runner on the current runtime.
+    pub(crate) fn start(role: Role, transport: Transport, config: &Config, router: Router) -> Result<Self, Error> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let calls = (!config.calls.is_empty()).then(|| Services {
+            fallback: false,
+            list: config.calls.iter().map(|spec| crate::router::shape(spec)).collect(),
+        });
+        let announced = Announced { serves: router.announce(), calls: calls.clone() };
+        let conn = Connection::new(role, config, announced, clock::now());
+        let shared = Arc::new(Shared {
+            state: Lock::new(State::new(conn)),
+            runs: runner::Runs::default(),
+            router,
+            calls,
+            config: config.clone(),
+            peer: transport.peer.clone(),
+            runtime: Some(runtime.clone()),
+        });
+        let driver = driver::Driver::new(transport, Arc::clone(&shared), runtime.runtime_flavor());
+        runtime.spawn(driver);
+        Ok(Self(shared))
+    }
+
+    /// A session whose connection is over: what contexts without a connection have.
+    pub(crate) fn none() -> Self {
+        let config = Config::default();
+        let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
+        conn.close("there is no connection");
+        Self(Arc::new(Shared {
+            state: Lock::new(State::new(conn)),
+            runs: runner::Runs::default(),
+            router: Router::new(),
+            calls: None,
+            config,
+            peer: PeerAddr::None,
+            runtime: None,
+        }))
+    }
+
+    /// Where the other end is.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.0.peer
+    }
+
+    /// Whether the connection is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.state.lock().conn.is_over()
+    }
+
+    /// Waits for the end of the connection and tells why it ended.
+    pub async fn closed(&self) -> Reason {
+        poll_fn(|cx| {
+            let mut state = self.0.state.lock();
+            if let Some(reason) = state.conn.ended() {
+                return Poll::Ready(reason.clone());
+            }
+            state.watchers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Closes the connection now: what is encoded is still written, open calls fail, handlers are dropped.
+    pub fn close(&self) {
+        self.end("closed");
+    }
+
+    pub(crate) fn end(&self, why: &str) {
+        self.0.with(|state| state.conn.close(why));
+    }
+
+    /// Begins to drain: the other end is told to open no more calls, what it has opened is finished, then the
+    /// connection closes. Use [`closed`](Self::closed) to wait for that.
+    pub fn drain(&self) {
+        let now = clock::now();
+        self.0.with(|state| state.conn.drain(now));
+    }
+
+    /// Waits until the other end has taken everything that was pushed before. The end of the connection is an
+    /// error: pushes are delivered at most once, and some may not have been.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the connection ends first.
+    pub async fn flushed(&self) -> Result<(), Error> {
+        self.0.flushed().await
+    }
+
+    /// A call by route, with bytes for its message: for proxies, tools, and methods with a codec of their own.
+    pub fn call_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Call<Raw, Raw> {
+        Call::raw(Caller::from(self.clone()), route.into(), body.into())
+    }
+
+    /// What is in flight, and what was counted.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        let in_flight = self.0.state.lock().conn.in_flight();
+        SessionStats {
+            calls_out: in_flight.calling,
+            calls_in: in_flight.serving,
+            unsent_bytes: in_flight.unsent,
+            held_bytes: in_flight.held,
+            late_replies: in_flight.late_replies,
+            dropped_pushes: in_flight.dropped_pushes,
+        }
+    }
+
+    /// Waits for the peer's HELLO (and READY), or for the end.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        poll_fn(|cx| {
+            let mut state = self.0.state.lock();
+            if let Some(reason) = state.conn.ended() {
+                return Poll::Ready(Err(Error::Closed(reason.clone())));
+            }
+            if state.ready {
+                return Poll::Ready(Ok(()));
+            }
+            state.watchers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether new calls have a chance: the connection stands, and the other end does not drain.
+    #[cfg(feature = "client")]
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.0.state.lock().conn.takes_calls()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    pub(crate) fn default_timeout(&self) -> Option<Duration> {
+        self.0.config.timeout
+    }
+}
+
+impl Shared {
+    /// Does something to the state, then wakes whom it concerns, with the lock released.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut todo = Todo::default();
+        let mut state = self.state.lock();
+        let result = act(&mut state);
+        state.take_events(&mut todo);
+        let driver = state.park.rouse();
+        drop(state);
+        self.settle(todo);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        result
+    }
+
+    /// What is left to do after unlocking.
+    pub(crate) fn settle(&self, todo: Todo) {
+        for waker in todo.wakes {
+            waker.wake();
+        }
+        for (handler, why) in todo.stopped {
+            handler.stop(why);
+        }
+        if let Some(reason) = todo.ended {
+            self.runs.end(self);
+            tracing::debug!(peer = %self.peer, %reason, "connection ended");
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("peer", &self.0.peer).field("closed", &self.is_closed()).finish()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

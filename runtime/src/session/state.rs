@@ -1,0 +1,184 @@
+//! What handles, driver and runner share of a session, under one short lock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::park::Park;
+use super::waiters::Waiters;
+use crate::context::CallCore;
+use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
+use crate::{MethodSpec, Reason};
+
+/// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
+#[derive(Debug)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a session.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) conn: Connection,
+    pub(crate) park: Park,
+    pub(crate) waiters: Waiters,
+    /// Who waits for the answer of our call with this number.
+    callers: Vec<Option<Waker>>,
+    /// Handlers of the peer's calls that did not finish at once.
+    handlers: Vec<Option<Arc<CallCore>>>,
+    /// Who waits to push, in the order of coming.
+    pub(crate) pushers: Vec<Waker>,
+    /// Who waits for the peer to have taken pushes.
+    pub(crate) flushers: Vec<Waker>,
+    /// Who waits for the end, or for the peer to be ready.
+    pub(crate) watchers: Vec<Waker>,
+    /// The lane of each push method that was used.
+    lanes: HashMap<usize, u32>,
+    services: HashMap<&'static str, u32>,
+    pub(crate) ready: bool,
+    /// Somebody who waited for room has left.
+    pub(crate) regrant: bool,
+}
+
+/// What the driver must do after unlocking.
+#[derive(Debug, Default)]
+pub(crate) struct Todo {
+    pub(crate) wakes: Vec<Waker>,
+    pub(crate) work: Vec<Work>,
+    pub(crate) stopped: Vec<(Arc<CallCore>, Stop)>,
+    pub(crate) announced: Option<Box<crate::proto::Announced>>,
+    pub(crate) ended: Option<Reason>,
+}
+
+/// Something for the runner.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Bound(crate::frame::Text),
+    Call(Inbound),
+    Push(InboundPush),
+}
+
+impl State {
+    pub(crate) fn new(conn: Connection) -> Self {
+        Self {
+            conn,
+            park: Park::default(),
+            waiters: Waiters::default(),
+            callers: Vec::new(),
+            handlers: Vec::new(),
+            pushers: Vec::new(),
+            flushers: Vec::new(),
+            watchers: Vec::new(),
+            lanes: HashMap::new(),
+            services: HashMap::new(),
+            ready: false,
+            regrant: false,
+        }
+    }
+
+    /// Takes the machine's events and sorts out who is to do what.
+    pub(crate) fn take_events(&mut self, todo: &mut Todo) {
+        let mut room = std::mem::take(&mut self.regrant);
+        while let Some(event) = self.conn.poll_event() {
+            match event {
+                Event::Answered(number) => todo.wakes.extend(self.take_caller(number)),
+                Event::Call(call) => todo.work.push(Work::Call(call)),
+                Event::Push(push) => todo.work.push(Work::Push(push)),
+                Event::Bound(name) => todo.work.push(Work::Bound(name)),
+                Event::CallRoom => room = true,
+                Event::LaneRoom => todo.wakes.append(&mut self.pushers),
+                Event::PushesTaken => todo.wakes.append(&mut self.flushers),
+                Event::Stopped(id, why) => todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why))),
+                Event::Hello(announced) => todo.announced = Some(announced),
+                Event::Ready => {
+                    self.ready = true;
+                    self.waiters.recheck_all(&mut todo.wakes);
+                    todo.wakes.append(&mut self.watchers);
+                }
+                Event::PeerDrains => {
+                    self.waiters.recheck_all(&mut todo.wakes);
+                    todo.wakes.append(&mut self.pushers);
+                }
+                Event::Auth(_) => {}
+                Event::Ended(reason) => self.ended(reason, todo),
+            }
+        }
+        if room {
+            self.grant(&mut todo.wakes);
+        }
+    }
+
+    /// Lets those who wait to call go on, as far as there is room.
+    pub(crate) fn grant(&mut self, wakes: &mut Vec<Waker>) {
+        let conn = &mut self.conn;
+        let available = conn.call_credit();
+        self.waiters.grant(available, |cost, keep| conn.reserve_call(cost, keep), wakes);
+        if let Some(cost) = self.waiters.first_cost() {
+            self.conn.ask_call_credit(cost);
+        }
+    }
+
+    fn ended(&mut self, reason: Reason, todo: &mut Todo) {
+        self.waiters.recheck_all(&mut todo.wakes);
+        for wakers in [&mut self.pushers, &mut self.flushers, &mut self.watchers] {
+            todo.wakes.append(wakers);
+        }
+        todo.wakes.extend(self.callers.iter_mut().filter_map(Option::take));
+        let handlers = self.handlers.iter_mut().filter_map(Option::take);
+        todo.stopped.extend(handlers.map(|handler| (handler, Stop::Cancelled)));
+        todo.ended = Some(reason);
+    }
+
+    pub(crate) fn set_caller(&mut self, number: u32, waker: &Waker) {
+        let index = number as usize - 1;
+        if self.callers.len() <= index {
+            self.callers.resize(index + 1, None);
+        }
+        match &mut self.callers[index] {
+            Some(caller) => caller.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    pub(crate) fn take_caller(&mut self, number: u32) -> Option<Waker> {
+        self.callers.get_mut(number as usize - 1)?.take()
+    }
+
+    /// A handler goes on by itself: it is told when it must stop. False: it must stop already.
+    pub(crate) fn set_handler(&mut self, number: u32, core: &Arc<CallCore>) -> Option<Stop> {
+        if let Some(why) = self.conn.stopped(number) {
+            return Some(why);
+        }
+        let index = number as usize - 1;
+        if self.handlers.len() <= index {
+            self.handlers.resize(index + 1, None);
+        }
+        self.handlers[index] = Some(Arc::clone(core));
+        None
+    }
+
+    pub(crate) fn take_handler(&mut self, number: u32) -> Option<Arc<CallCore>> {
+        self.handlers.get_mut(number as usize - 1)?.take()
+    }
+
+    /// The lane of a push method: one for each service, kept once chosen so that its order holds (wire 10.2).
+    pub(crate) fn lane(&mut self, spec: &'static MethodSpec) -> u32 {
+        let address = std::ptr::from_ref(spec) as usize;
+        if let Some(lane) = self.lanes.get(&address) {
+            return *lane;
+        }
+        let service = spec.route.rsplit_once('/').map_or(spec.route, |(service, _)| service);
+        let next = self.conn.lane_of(self.services.len() as u32);
+        let lane = *self.services.entry(service).or_insert(next);
+        self.lanes.insert(address, lane);
+        lane
+    }
+}

@@ -1,0 +1,142 @@
+//! Calls that wait for room: a free number and credit. First come, first served among the small and among the
+//! large; a large call saves up credit so that small ones cannot starve it. Plain data under the session's lock, so
+//! that the models of `tests/` check the same code.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use crate::proto::Permit;
+
+/// Messages over this many bytes are large: they wait in a queue of their own.
+const LARGE: u64 = 64 << 10;
+
+/// Who waits, in the order of coming, and who was given a permit and has not come for it yet.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    last: u64,
+    small: BTreeMap<u64, Waiting>,
+    large: BTreeMap<u64, Waiting>,
+    granted: BTreeMap<u64, Granted>,
+    /// Credit kept for the first large one: small ones leave it alone.
+    saved: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    cost: u64,
+    waker: Waker,
+}
+
+/// What a waiter finds when it is woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Granted {
+    /// It may open its call.
+    Permit(Permit),
+    /// The limits changed, or nothing can be opened any more: it must ask anew.
+    Recheck,
+}
+
+impl Waiters {
+    /// Whether a call of this cost must queue because others came before it.
+    pub(crate) fn must_queue(&self, cost: u64) -> bool {
+        match cost > LARGE {
+            true => !self.large.is_empty(),
+            false => !self.small.is_empty(),
+        }
+    }
+
+    /// The credit that a call of this cost must leave to others.
+    pub(crate) fn keep(&self, cost: u64) -> u64 {
+        if cost > LARGE { 0 } else { self.saved }
+    }
+
+    /// Queues up; the key is for [`poll`](Self::poll) or [`leave`](Self::leave).
+    pub(crate) fn join(&mut self, cost: u64, waker: &Waker) -> u64 {
+        self.last += 1;
+        let waiting = Waiting { cost, waker: waker.clone() };
+        self.queue(cost).insert(self.last, waiting);
+        self.last
+    }
+
+    /// What there is for the waiter `key`, once.
+    pub(crate) fn poll(&mut self, key: u64, waker: &Waker) -> Option<Granted> {
+        if let Some(granted) = self.granted.remove(&key) {
+            return Some(granted);
+        }
+        for queue in [&mut self.small, &mut self.large] {
+            if let Some(waiting) = queue.get_mut(&key) {
+                waiting.waker.clone_from(waker);
+                return None;
+            }
+        }
+        Some(Granted::Recheck)
+    }
+
+    /// The waiter `key` no longer wants to. What it was granted is handed back.
+    #[must_use = "a permit that is handed back must go to the next"]
+    pub(crate) fn leave(&mut self, key: u64) -> Option<Permit> {
+        self.small.remove(&key);
+        if self.large.remove(&key).is_some() && self.large.is_empty() {
+            self.saved = 0;
+        }
+        match self.granted.remove(&key) {
+            Some(Granted::Permit(permit)) => Some(permit),
+            _ => None,
+        }
+    }
+
+    /// Gives what `reserve(cost, keep)` gives to those who wait, and collects whom to wake.
+    pub(crate) fn grant(
+        &mut self,
+        available: u64,
+        mut reserve: impl FnMut(u64, u64) -> Option<Permit>,
+        wakes: &mut Vec<Waker>,
+    ) {
+        while let Some((&key, large)) = self.large.first_key_value() {
+            let Some(permit) = reserve(large.cost, 0) else {
+                // Half of what is there is kept for it, until it is enough.
+                self.saved = self.saved.max(available / 2).min(large.cost);
+                break;
+            };
+            self.saved = 0;
+            self.give(key, permit, wakes);
+        }
+        while let Some((&key, small)) = self.small.first_key_value() {
+            let Some(permit) = reserve(small.cost, self.saved) else { break };
+            self.give(key, permit, wakes);
+        }
+    }
+
+    /// What the first of those who wait for credit needs.
+    pub(crate) fn first_cost(&self) -> Option<u64> {
+        let first = self.large.values().next().or_else(|| self.small.values().next());
+        first.map(|waiting| waiting.cost)
+    }
+
+    /// Everybody must ask anew.
+    pub(crate) fn recheck_all(&mut self, wakes: &mut Vec<Waker>) {
+        self.saved = 0;
+        for queue in [&mut self.small, &mut self.large] {
+            for (key, waiting) in std::mem::take(queue) {
+                self.granted.insert(key, Granted::Recheck);
+                wakes.push(waiting.waker);
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty() && self.granted.is_empty()
+    }
+
+    fn give(&mut self, key: u64, permit: Permit, wakes: &mut Vec<Waker>) {
+        let waiting = self.small.remove(&key).or_else(|| self.large.remove(&key));
+        if let Some(waiting) = waiting {
+            self.granted.insert(key, Granted::Permit(permit));
+            wakes.push(waiting.waker);
+        }
+    }
+
+    fn queue(&mut self, cost: u64) -> &mut BTreeMap<u64, Waiting> {
+        if cost > LARGE { &mut self.large } else { &mut self.small }
+    }
+}
