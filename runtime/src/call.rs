@@ -387,8 +387,9 @@ fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
                 true => Metadata::new(),
                 false => read_block(block).metadata,
             };
-            let reply = R::decode(payload)
-                .map_err(|status| Status::internal(format!("the reply cannot be read: {}", status.message())))?;
+            let reply = R::decode(payload).map_err(|status| {
+                Status::internal(format!("the reply cannot be read: {}", status.message()))
+            })?;
             Ok((reply, metadata))
         }
         Answer::Failed { status, block } => {

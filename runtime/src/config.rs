@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::{Error, ServiceSpec};
 use crate::frame::Settings;
+use crate::{Error, ServiceSpec};
 
 /// The waits and sizes of a connection. Both builders carry one and hand it to each session.
 #[derive(Clone, Debug)]

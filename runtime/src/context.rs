@@ -52,6 +52,10 @@ impl Context {
         Self(Arc::clone(core))
     }
 
+    pub(crate) fn of(core: Arc<CallCore>) -> Self {
+        Self(core)
+    }
+
     fn detached_from_any_call(session: Session) -> Self {
         Self(Arc::new(CallCore {
             session,

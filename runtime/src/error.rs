@@ -171,10 +171,6 @@ impl Reason {
             _ => Code::UNAVAILABLE,
         }
     }
-
-    pub(crate) fn end_code(&self) -> EndCode {
-        self.0.code
-    }
 }
 
 impl fmt::Display for Reason {

@@ -15,7 +15,11 @@ pub mod v1 {
     };
 
     /// Calls a method with one message each way.
-    pub fn unary<Q: Message, R: Message>(caller: &Caller, spec: &'static MethodSpec, request: Q) -> Call<Q, R> {
+    pub fn unary<Q: Message, R: Message>(
+        caller: &Caller,
+        spec: &'static MethodSpec,
+        request: Q,
+    ) -> Call<Q, R> {
         Call::new(caller.clone(), spec, request)
     }
 

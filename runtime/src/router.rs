@@ -41,6 +41,12 @@ pub(crate) struct Target {
     pub(crate) spec: &'static MethodSpec,
 }
 
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.spec.route).finish()
+    }
+}
+
 /// A route that a router has already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("service `{service}` is in the router already: its route `{route}` would be served twice")]
@@ -141,7 +147,9 @@ impl Router {
 
     pub(crate) fn unknown_call(&self, core: &Arc<CallCore>, payload: Raw, responder: Responder) -> Handling {
         match &self.0.fallback {
-            Some(fallback) => fallback.clone().handle(Context::new(core), RawCall::new(core, payload), responder),
+            Some(fallback) => {
+                fallback.clone().handle(Context::new(core), RawCall::new(core, payload), responder)
+            }
             None => {
                 let context = Context::new(core);
                 let route = context.route();
@@ -221,7 +229,7 @@ impl Incoming {
         let Some(responder) = responder else { return Handling::done() };
         match Q::decode(payload) {
             Ok(request) => Handling::future(async move {
-                let result = handler(Context(core), request).await;
+                let result = handler(Context::of(core), request).await;
                 responder.finish(result);
             }),
             Err(status) => {
@@ -238,7 +246,7 @@ impl Incoming {
         F: Future<Output = Result<(), Status>> + Send + 'static,
     {
         let Self { core, payload, .. } = self;
-        let context = Context(core);
+        let context = Context::of(core);
         match Q::decode(payload) {
             Ok(request) => Handling::future(async move {
                 let result = handler(context.clone(), request).await;
@@ -253,7 +261,10 @@ impl Incoming {
     }
 
     /// One message in, many back: to come.
-    pub fn server_stream<Q, R, F>(self, _: impl FnOnce(Context, Q, SendStream<R>) -> F + Send + 'static) -> Handling
+    pub fn server_stream<Q, R, F>(
+        self,
+        _: impl FnOnce(Context, Q, SendStream<R>) -> F + Send + 'static,
+    ) -> Handling
     where
         Q: Message,
         R: Message,
@@ -263,7 +274,10 @@ impl Incoming {
     }
 
     /// Many messages in, one back: to come.
-    pub fn client_stream<Q, R, F>(self, _: impl FnOnce(Context, RecvStream<Q>) -> F + Send + 'static) -> Handling
+    pub fn client_stream<Q, R, F>(
+        self,
+        _: impl FnOnce(Context, RecvStream<Q>) -> F + Send + 'static,
+    ) -> Handling
     where
         Q: Message,
         R: Message,
@@ -347,8 +361,9 @@ impl RawCall {
         let context = Context::new(&self.core);
         let route = context.route().to_owned();
         let mut call = crate::Call::<Raw, Raw>::raw(to.clone(), route, self.payload);
-        call = call.all_metadata(context.metadata().clone());
-        let forwarded = context.scope(call.forwarding(context.block()).with_metadata()).await;
+        call = call.all_metadata(context.metadata().clone()).forwarding(context.block());
+        call = call.forwarded_for(context.peer_addr().to_string());
+        let forwarded = context.scope(call.with_metadata()).await;
         let (reply, metadata) = forwarded.map_err(Status::mark_forwarded)?;
         for (key, value) in metadata.iter() {
             context.append_reply_metadata(key, value);

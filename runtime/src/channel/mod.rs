@@ -182,7 +182,8 @@ impl Endpoint {
                 Ok(near)
             }
             Self::Given(uri) => {
-                let source = std::io::Error::new(std::io::ErrorKind::NotConnected, "it was given, and is lost");
+                let source =
+                    std::io::Error::new(std::io::ErrorKind::NotConnected, "it was given, and is lost");
                 Err(Error::Connect { uri: uri.clone(), source: Arc::new(source) })
             }
         }

@@ -10,7 +10,7 @@
 //! One file a frame kind, or a family of close ones. Beside them: [`text`], [`id`], [`message`] and [`route`] are
 //! fields that several kinds share; [`header`] and [`fields`] write and read; [`block`] is the optional items of an
 //! opening or an answer.
-#![allow(dead_code, unused_imports)] // Until `proto/` and `session/` call all of it.
+
 
 mod auth;
 pub(crate) mod block;

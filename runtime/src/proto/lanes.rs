@@ -12,8 +12,8 @@ use crate::frame::RouteRef;
 #[derive(Debug)]
 pub(crate) struct LaneOut {
     pub(crate) account: Account,
-    /// A large push is on its way: the lane waits for its end (wire 10.3).
-    pub(crate) busy: bool,
+    /// The large push that is on its way, by its place among all pushes: the lane waits for its end (wire 10.3).
+    pub(crate) busy: Option<u64>,
 }
 
 /// A lane from the peer.
@@ -82,7 +82,7 @@ impl Lanes {
     pub(crate) fn out(&mut self, lane: u32) -> &mut LaneOut {
         let credit = self.peer_credit;
         while self.out.len() <= lane as usize {
-            self.out.push(LaneOut { account: Account::new(credit), busy: false });
+            self.out.push(LaneOut { account: Account::new(credit), busy: None });
         }
         &mut self.out[lane as usize]
     }

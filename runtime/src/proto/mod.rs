@@ -21,6 +21,7 @@ mod life;
 mod opening;
 mod outbox;
 mod pushing;
+mod queries;
 mod receive;
 mod replying;
 mod routes;
@@ -48,10 +49,10 @@ use crate::frame::{EndCode, Hello, Ping, Pong, Role, Settings};
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Shape, Stop};
-pub(crate) use self::opening::{GivenUp, OpenRoute, Opening, Permit};
+pub(crate) use self::opening::{OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
 pub(crate) use self::pushing::{PushRoom, Pushing};
-pub(crate) use self::replying::{ReplyRoom, Terminal};
+pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
 
 /// One connection.
 ///
@@ -239,7 +240,7 @@ impl Connection {
             Left::CallEnded(id, at) => self.calling.ended(id.number(), at),
             Left::ReplyEnded(id) => self.end_served(id.number(), None),
             Left::PushEnded(lane) => {
-                self.lanes.out(lane).busy = false;
+                self.lanes.out(lane).busy = None;
                 self.lanes.ended += 1;
                 self.events.push_back(Event::LaneRoom);
             }

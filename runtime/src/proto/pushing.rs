@@ -49,7 +49,7 @@ impl Connection {
             return PushRoom::Full("the write buffer is full (`send_buffer`)");
         }
         let lane = self.lanes.out(pushing.lane);
-        if lane.busy {
+        if lane.busy.is_some() {
             return PushRoom::Full("a large push is still on its way in this lane");
         }
         if too_early || lane.account.available() < cost {
@@ -94,10 +94,11 @@ impl Connection {
             RouteOut::Number(number) => RouteRef::Number(number),
             RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),
         };
+        let place = self.lanes.begun;
+        self.lanes.begun += 1;
         let lane = self.lanes.out(pushing.lane);
         lane.account.spend(cost);
-        lane.busy = true;
-        self.lanes.begun += 1;
+        lane.busy = Some(place);
         let what = LargeKind::Push { lane: pushing.lane, route };
         let block = Bytes::copy_from_slice(pushing.block);
         self.outbox.push_large(Large { what, block, message, begun: false });

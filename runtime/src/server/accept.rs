@@ -64,7 +64,8 @@ fn begin(transport: Transport, serving: &Arc<Serving>) {
         }
         return;
     }
-    let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone()) else {
+    let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone())
+    else {
         return;
     };
     tracing::debug!(%peer, "connection accepted");

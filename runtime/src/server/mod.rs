@@ -21,7 +21,7 @@ use crate::{Error, Router, Session};
 ///
 /// let bound = Server::new(Router::new()).listen("tcp://127.0.0.1:0").bind().await?;
 /// println!("listening on {}", bound.local_addrs()[0]);
-/// let report = bound.serve_until(std::future::pending()).await;
+/// let report = bound.serve_until(std::future::pending::<()>()).await;
 /// println!("{report}");
 /// # Ok(())
 /// # }
@@ -137,7 +137,7 @@ impl Bound {
 
     /// Serves for ever, or until the future is dropped, which closes all connections.
     pub async fn serve(self) {
-        self.serve_until(std::future::pending()).await;
+        self.serve_until(std::future::pending::<()>()).await;
     }
 
     /// Serves until `shutdown` is done, then drains: takes no new connections and calls, finishes what was taken, and cuts

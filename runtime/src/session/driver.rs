@@ -54,7 +54,9 @@ enum Phase {
     Running,
     /// The machine is over: write what is left, shut down, discard for a moment.
     Flushing,
-    Lingering { left: usize },
+    Lingering {
+        left: usize,
+    },
     Done,
 }
 
@@ -104,11 +106,8 @@ impl Driver {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Turn::Sleep => {
-                    if !self.arm(cx) {
-                        return Poll::Pending;
-                    }
-                }
+                Turn::Sleep if self.arm(cx) => self.shrink(),
+                Turn::Sleep => return Poll::Pending,
             }
             if matches!(self.phase, Phase::Flushing) {
                 return Poll::Ready(());
@@ -247,6 +246,14 @@ impl Driver {
             self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
         }
         self.shared.settle(todo);
+    }
+
+    /// An alarm woke us, so little is going on: the buffers are given back.
+    fn shrink(&mut self) {
+        self.batch.shrink();
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
     }
 
     /// Sets the alarm for the next timeout. True: it is due already.

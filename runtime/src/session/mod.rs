@@ -69,7 +69,12 @@ pub struct SessionStats {
 
 impl Session {
     /// Starts driver and runner on the current runtime.
-    pub(crate) fn start(role: Role, transport: Transport, config: &Config, router: Router) -> Result<Self, Error> {
+    pub(crate) fn start(
+        role: Role,
+        transport: Transport,
+        config: &Config,
+        router: Router,
+    ) -> Result<Self, Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let calls = (!config.calls.is_empty()).then(|| Services {
             fallback: false,

@@ -262,7 +262,8 @@ impl Runner {
         let begun = catch_unwind(AssertUnwindSafe(|| {
             context.enter(|| match target {
                 Some(target) => {
-                    let call = Incoming { core: Arc::clone(&core), payload: message, responder: Some(responder) };
+                    let call =
+                        Incoming { core: Arc::clone(&core), payload: message, responder: Some(responder) };
                     target.service.dispatch(target.method, call)
                 }
                 None => router.unknown_call(&core, Raw(message), responder),
@@ -298,7 +299,9 @@ impl Runner {
         }));
         match caught(&context, begun) {
             Ok(Some(handling)) => self.first_poll(handling, core, on_done),
-            Ok(None) => self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here")),
+            Ok(None) => {
+                self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"))
+            }
             Err(()) => {}
         }
     }
@@ -332,9 +335,7 @@ impl Runner {
             return;
         }
         let stop = match task.on_done {
-            Some(OnDone::Call(number)) => {
-                self.shared.state.lock().set_handler(number, &task.core)
-            }
+            Some(OnDone::Call(number)) => self.shared.state.lock().set_handler(number, &task.core),
             _ => None,
         };
         match stop {

@@ -11,7 +11,7 @@ use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
 use crate::{MethodSpec, Reason};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
@@ -96,7 +96,9 @@ impl State {
                 Event::CallRoom => room = true,
                 Event::LaneRoom => todo.wakes.append(&mut self.pushers),
                 Event::PushesTaken => todo.wakes.append(&mut self.flushers),
-                Event::Stopped(id, why) => todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why))),
+                Event::Stopped(id, why) => {
+                    todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why)))
+                }
                 Event::Hello(announced) => todo.announced = Some(announced),
                 Event::Ready => {
                     self.ready = true;

@@ -54,8 +54,9 @@ impl Waiters {
     pub(crate) fn join(&mut self, cost: u64, waker: &Waker) -> u64 {
         self.last += 1;
         let waiting = Waiting { cost, waker: waker.clone() };
-        self.queue(cost).insert(self.last, waiting);
-        self.last
+        let key = self.last;
+        self.queue(cost).insert(key, waiting);
+        key
     }
 
     /// What there is for the waiter `key`, once.

@@ -56,7 +56,16 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told() {
-        for text in ["", "127.0.0.1:7000", "tcp://", "tcp://host", "tcp://:1", "tcp://h:99999", "unix://", "ftp://a:1"] {
+        for text in [
+            "",
+            "127.0.0.1:7000",
+            "tcp://",
+            "tcp://host",
+            "tcp://:1",
+            "tcp://h:99999",
+            "unix://",
+            "ftp://a:1",
+        ] {
             let error = Uri::parse(text).map_err(|error| error.to_string());
             assert!(error.clone().is_err_and(|e| e.contains("is no address")), "{text}: {error:?}");
         }

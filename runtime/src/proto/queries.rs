@@ -1,0 +1,38 @@
+//! What the session asks of the machine without changing it.
+
+use super::serving::ServedState;
+use super::{Connection, Stop};
+
+impl Connection {
+    /// Whether [`poll_event`](Self::poll_event) would give anything.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether new calls have a chance.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.refusal().is_none()
+    }
+
+    /// What may be spent on calls now.
+    pub(crate) fn call_credit(&self) -> u64 {
+        self.calls_account.available()
+    }
+
+    /// Why the handler of this call must go, if it must.
+    pub(crate) fn stopped(&mut self, number: u32) -> Option<Stop> {
+        if self.is_over() {
+            return Some(Stop::Cancelled);
+        }
+        let served = self.serving.open(number)?;
+        if !matches!(served.state, ServedState::Running) {
+            return None;
+        }
+        served.stopped
+    }
+
+    /// Whether the first `begun` of our pushes have all left.
+    pub(crate) fn pushes_ended(&self, begun: u64) -> bool {
+        self.lanes.out.iter().all(|lane| lane.busy.is_none_or(|place| place >= begun))
+    }
+}
