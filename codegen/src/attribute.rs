@@ -1,15 +1,15 @@
 //! The attribute `#[service]` from end to end: parse, compare with a schema if it names one, check, expand. Called by the
 //! macro of the same name, which adds what a library cannot have, the schema's files. With mistakes the trait is still
-//! emitted, without what is generated from it, so that one mistake makes one message.
+//! emitted, and what is generated from it if that can be, so that one mistake makes one message.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{FnArg, ItemTrait, Pat, TraitItem, parse_quote};
 
 use crate::{
-    check::check,
+    check::{check, check_leniently},
     compare::compare,
-    expand::expand,
+    expand::{Options, expand},
     inline::with_files,
     model::Service,
     parse::{self, Arguments, Source},
@@ -37,11 +37,12 @@ pub fn service(arguments: TokenStream, item: TokenStream, find: FindService<'_>)
         report.add(first_span(&item), Rule::NotATrait {});
         return [errors(report, Span::call_site()), item].into_iter().collect();
     };
-    let bare = item_trait.clone();
     let arguments = Arguments::parse(arguments, &mut report);
-    let call = arguments.source.span();
-    walk(arguments, item_trait, report, find)
-        .unwrap_or_else(|report| [errors(report, call), bare_trait(bare)].into_iter().collect())
+    let (call, options) = (arguments.source.span(), arguments.options.clone());
+    walk(arguments, item_trait.clone(), report, find).unwrap_or_else(|report| {
+        let rest = in_spite_of(&report, item_trait, &options);
+        [errors(report, call), rest].into_iter().collect()
+    })
 }
 
 fn walk(
@@ -59,10 +60,16 @@ fn walk(
             border(report, service).map(|service| expand(&service, &options))
         }
         Source::Schema { proto, service } => {
-            let found = find(&proto, service.as_ref()).and_then(|found| {
-                let service = compare(draft, &found.service)?;
-                Ok((check(service)?, found.files))
-            });
+            let found = match find(&proto, service.as_ref()) {
+                Ok(found) => {
+                    compare(draft, &found.service).and_then(check).map(|service| (service, found.files))
+                }
+                // What the trait says for itself can be told without the schema.
+                Err(mut missing) => {
+                    missing.merge(check(draft).err().unwrap_or_default());
+                    Err(missing)
+                }
+            };
             border(report, found).map(|(service, files)| with_files(&expand(&service, &options), &files))
         }
     }
@@ -87,6 +94,48 @@ pub(crate) fn first_span(item: &TokenStream) -> Span {
 
 fn errors(report: Report, call: Span) -> TokenStream {
     report.into_error(call).to_compile_error()
+}
+
+/// What is emitted beside mistakes: all, if they leave the service its shape, so that whoever uses it is told nothing more;
+/// else the trait alone.
+fn in_spite_of(report: &Report, item: ItemTrait, options: &Options) -> TokenStream {
+    if report.problems().iter().all(|problem| leaves_the_shape(&problem.rule)) {
+        let draft = parse::service(item.clone(), &Source::default(), &mut Report::new());
+        if let Some(service) = check_leniently(draft) {
+            return expand(&service, options);
+        }
+    }
+    bare_trait(item)
+}
+
+/// Whether a rule is of options and names on the wire, which nobody else's code depends on.
+fn leaves_the_shape(rule: &Rule) -> bool {
+    matches!(
+        rule,
+        Rule::AttributeSyntax { .. }
+            | Rule::BadDuration { .. }
+            | Rule::BadPackage { .. }
+            | Rule::BadSize { .. }
+            | Rule::Conflict { .. }
+            | Rule::DuplicateKey { .. }
+            | Rule::DuplicateMethod { .. }
+            | Rule::EmptyPackage { .. }
+            | Rule::ExtraMethod { .. }
+            | Rule::FeatureOff { .. }
+            | Rule::FileNotFound { .. }
+            | Rule::MissingMethod { .. }
+            | Rule::Needs { .. }
+            | Rule::NotAWireName { .. }
+            | Rule::OptionDiffers { .. }
+            | Rule::PushIdempotent { .. }
+            | Rule::UnknownKey { .. }
+            | Rule::UnknownService { .. }
+            | Rule::WhichService { .. }
+            | Rule::WrongAnswer { .. }
+            | Rule::WrongRequest { .. }
+            | Rule::WrongShape { .. }
+            | Rule::WrongValue { .. }
+    )
 }
 
 /// The user's trait without what only `#[service]` understands, and without what rustc would tell a second time.

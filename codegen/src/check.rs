@@ -39,6 +39,11 @@ pub fn check(draft: ServiceDraft) -> Result<Service, Report> {
     report.finish(service).and_then(|service| service.ok_or_else(Report::new))
 }
 
+/// The service as far as it goes, for what is emitted beside its mistakes; they are told already.
+pub(crate) fn check_leniently(draft: ServiceDraft) -> Option<Service> {
+    check_service(draft, &mut Report::new())
+}
+
 /// Checks the services of one module, also against each other and against what else is there, messages and enums.
 ///
 /// # Errors
