@@ -1,13 +1,9 @@
 //! What each front end makes of the repository's schemas, compiled, with all lints on and warnings as errors: build.rs
-//! (`proto`), `proto!` (`inline`) and traits held against a schema (`checked`).
+//! (`protocall_tests::proto`), `proto!` (`inline`) and traits held against a schema (`checked`).
 #![deny(warnings, missing_docs, unused_qualifications, unreachable_pub, clippy::all, clippy::pedantic)]
 
 use protocall::{Context, MethodKind, RecvStream, SendStream, Status, Timeout};
-
-/// Every schema, by build.rs.
-pub mod proto {
-    protocall::include_schema!();
-}
+use protocall_tests::proto;
 
 /// The same schemas, without a build.rs.
 pub mod inline {
@@ -26,17 +22,17 @@ pub mod inline {
 pub mod client {
     protocall::proto!(
         "../schemas/chat/v1/chat.proto",
-        extern_path(".chat.v1.Message", "crate::proto::chat::v1::Message"),
+        extern_path(".chat.v1.Message", "::protocall_tests::proto::chat::v1::Message"),
         client,
     );
 }
 
 /// Traits held against a schema.
 pub mod checked {
-    use super::proto::chat::v1::{
+    use super::{Context, RecvStream, SendStream, Status};
+    use protocall_tests::proto::chat::v1::{
         Chunk, HistoryRequest, JoinReply, JoinRequest, Message, Summary, TypingNote,
     };
-    use super::{Context, RecvStream, SendStream, Status};
 
     /// The schema has several services, so it is named.
     #[protocall::service(proto = "../schemas/chat/v1/chat.proto", service = "chat.v1.Chat")]

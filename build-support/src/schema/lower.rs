@@ -40,10 +40,16 @@ pub(crate) fn lower(
 fn lower_method(
     schema: &Schema,
     method: &MethodDescriptor,
-    (input, output): Types,
+    (input, mut output): Types,
     report: &mut Report,
 ) -> MethodDraft {
     let item = Item { schema, service: method.parent_service(), path: method.path().to_vec() };
+    let options = item.options(&method.options(), tag::METHOD_OPTIONS, report);
+    let push = options.rest.iter().any(|option| option.key.value == "push");
+    if push && method.output().full_name() == "google.protobuf.Empty" {
+        // The user may have a type of their own for it, but a push answers nothing.
+        output = parse_quote!(());
+    }
     let part = |ty, tag, streams| {
         let ty = At::new(ty, item.place(&[tag]));
         if streams { PartDraft::stream(ty) } else { PartDraft::one(ty) }
@@ -53,7 +59,6 @@ fn lower_method(
         part(input, tag::INPUT, method.is_client_streaming()),
         part(output, tag::OUTPUT, method.is_server_streaming()),
     );
-    let options = item.options(&method.options(), tag::METHOD_OPTIONS, report);
     draft.docs = item.docs();
     draft.rust_name = options.rust_name;
     draft.deprecated = options.deprecated.then(deprecated);
