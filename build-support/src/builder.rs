@@ -96,16 +96,20 @@ impl Builder {
         self
     }
 
-    /// Compiles `protos` and all that they import. Each lies below one of `includes`, where imports start;
-    /// google's own files and `protocall/options.proto` are found by themselves.
+    /// Compiles `protos` and all that they import. Each lies below one of `includes`, where imports start; without any
+    /// they start where each file's package does. Google's own files and `protocall/options.proto` are found by
+    /// themselves.
     ///
     /// # Errors
     /// Every mistake in the schema that can be found at once.
     pub fn compile(self, protos: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<(), Error> {
-        let sources = Sources {
-            protos: protos.iter().map(|path| path.as_ref().to_owned()).collect(),
-            includes: includes.iter().map(|path| path.as_ref().to_owned()).collect(),
-            base: PathBuf::new(),
+        let protos: Vec<PathBuf> = protos.iter().map(|path| path.as_ref().to_owned()).collect();
+        let includes: Vec<PathBuf> = includes.iter().map(|path| path.as_ref().to_owned()).collect();
+        let base = PathBuf::new();
+        let sources = if includes.is_empty() {
+            Sources::inferred(protos, base)
+        } else {
+            Sources { protos, includes, base }
         };
         // Watched even if broken or not there: that is when they will change.
         watch(&sources.protos);
@@ -135,7 +139,9 @@ impl Builder {
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             return Ok(());
         }
-        fs::write(&path, text).map_err(|error| Error::Write { path, error })
+        fs::create_dir_all(&dir)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| Error::Write { path, error })
     }
 }
 

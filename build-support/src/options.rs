@@ -40,6 +40,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether the item `full_name` is the user's own elsewhere, so that nothing is generated for it.
+    pub(crate) fn is_extern(&self, full_name: &str) -> bool {
+        self.extern_paths
+            .iter()
+            .filter_map(|(proto, _)| full_name.strip_prefix(proto.strip_prefix('.')?))
+            .any(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// The runtime's path, if all that is set can be used. prost-build would panic on what cannot.
     pub(crate) fn check(&self) -> Result<Path, Report> {
         let mut report = Report::new();

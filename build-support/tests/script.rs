@@ -107,8 +107,12 @@ fn an_extern_path_takes_the_place_of_what_would_be_generated() {
         .extern_path(".google.protobuf.Empty", "::other::Nothing");
     let text = compiled("extern", builder, &["../schemas/quickstart/v1/quickstart.proto"]);
     assert!(text.contains("::other::Nothing"), "google's types can be mapped too");
-    let text = compiled("extern", Builder::new().extern_path(".chat.v1.Message", "::other::Message"), CHAT);
+    let text =
+        compiled("extern-type", Builder::new().extern_path(".chat.v1.Message", "::other::Message"), CHAT);
     assert!(text.contains("::other::Message") && !text.contains("pub struct Message"));
+    let files = ["../schemas/chat/v1/chat.proto", "../schemas/echo/v1/echo.proto"];
+    let text = compiled("extern-package", Builder::new().extern_path(".chat.v1", "::other"), &files);
+    assert!(!text.contains("trait Chat") && text.contains("trait Echo"), "services are extern too");
 }
 
 #[test]
@@ -146,6 +150,9 @@ fn paths_may_be_absolute_or_begin_with_a_dot() {
     build("file-absolute", &file, Path::new("../schemas"));
     build("include-absolute", Path::new("../schemas/echo/v1/echo.proto"), &schemas);
     build("dots", Path::new("./../schemas/./echo/v1/echo.proto"), Path::new("./../schemas/"));
+    let dir = folder("inferred");
+    Builder::new().out_dir(&dir).compile(&["../schemas/echo/v1/echo.proto"], &[] as &[&str]).unwrap();
+    assert_eq!(fs::read_to_string(dir.join("protocall.rs")).unwrap(), expected);
     build("import-name", Path::new("echo/v1/echo.proto"), Path::new("../schemas"));
 }
 

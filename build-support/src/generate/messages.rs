@@ -119,11 +119,13 @@ fn in_prost_types(package: &str, name: &str) -> String {
     segments.into_iter().map(to_snake).chain([last]).collect::<Vec<_>>().join("::")
 }
 
-/// Writes nothing: it notes the types that prost-build found.
+/// Writes no code: it notes the types that prost-build found.
 struct TypesOf(Rc<RefCell<BTreeMap<String, Vec<Types>>>>);
 
 impl ServiceGenerator for TypesOf {
-    fn generate(&mut self, service: Service, _: &mut String) {
+    fn generate(&mut self, service: Service, text: &mut String) {
+        // prost-build panics at a package that has services and no text.
+        text.push_str("// Its service follows.\n");
         let name = match service.package.as_str() {
             "" => service.proto_name,
             package => format!("{package}.{}", service.proto_name),

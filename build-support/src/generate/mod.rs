@@ -1,5 +1,5 @@
-//! The pure half, second part: from a linked schema to code. prost-build writes the messages ([`messages`]),
-//! `protocall_codegen` checks and writes the services, and [`tree`] puts both into the modules of their packages.
+//! The pure half, second part: from a linked schema to code. prost-build writes the messages (`messages`),
+//! `protocall_codegen` checks and writes the services, and `tree` puts both into the modules of their packages.
 
 mod comments;
 mod messages;
@@ -84,7 +84,7 @@ impl Generated {
 pub fn generate(schema: &Schema, options: &Options) -> Result<Generated, Report> {
     let runtime_path = options.check()?;
     let messages = messages::generate(schema, options)?;
-    let checked = check(schema, &messages)?;
+    let checked = check(schema, &messages, options)?;
     let mut expansion = expand::Options::default();
     (expansion.runtime_path, expansion.sides, expansion.bodies) =
         (runtime_path, options.sides, options.bodies);
@@ -112,7 +112,7 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<Generated, Report>
 pub fn services(schema: &Schema, options: &Options) -> Result<Vec<Service>, Report> {
     options.check()?;
     let messages = messages::generate(schema, options)?;
-    Ok(check(schema, &messages)?.into_values().flatten().collect())
+    Ok(check(schema, &messages, options)?.into_values().flatten().collect())
 }
 
 /// The drafts of all services, unchecked, as this front end lowers them.
@@ -123,17 +123,18 @@ pub fn drafts(schema: &Schema, options: &Options) -> Result<Vec<ServiceDraft>, R
     options.check()?;
     let messages = messages::generate(schema, options)?;
     let mut report = Report::new();
-    let drafts = lower_all(schema, &messages, &mut report);
+    let drafts = lower_all(schema, &messages, options, &mut report);
     report.finish(drafts.into_values().flatten().collect())
 }
 
 fn lower_all(
     schema: &Schema,
     messages: &Messages,
+    options: &Options,
     report: &mut Report,
 ) -> BTreeMap<ModulePath, Vec<ServiceDraft>> {
     let mut drafts: BTreeMap<ModulePath, Vec<ServiceDraft>> = BTreeMap::new();
-    for service in schema.services() {
+    for service in schema.services().filter(|service| !options.is_extern(service.full_name())) {
         let types = messages.types.get(service.full_name()).cloned().unwrap_or_default();
         let draft = lower::lower(schema, &service, types, report);
         drafts.entry(module_of(service.package_name())).or_default().push(draft);
@@ -142,16 +143,20 @@ fn lower_all(
 }
 
 /// All services of a module are checked together, and against its messages.
-fn check(schema: &Schema, messages: &Messages) -> Result<BTreeMap<ModulePath, Vec<Service>>, Report> {
+fn check(
+    schema: &Schema,
+    messages: &Messages,
+    options: &Options,
+) -> Result<BTreeMap<ModulePath, Vec<Service>>, Report> {
     let mut report = Report::new();
     let mut checked = BTreeMap::new();
-    let mut drafts = lower_all(schema, messages, &mut report);
+    let mut drafts = lower_all(schema, messages, options, &mut report);
     for path in schema.files().map(|file| module_of(file.package())) {
         // A package of several files comes up several times.
         if checked.contains_key(&path) {
             continue;
         }
-        let taken = taken(schema, &path, &mut report);
+        let taken = taken(schema, &path, options, &mut report);
         let services = check_module(drafts.remove(&path).unwrap_or_default(), &taken);
         checked.insert(
             path,
@@ -165,7 +170,7 @@ fn check(schema: &Schema, messages: &Messages) -> Result<BTreeMap<ModulePath, Ve
 }
 
 /// The names that the messages and enums of a module take, at its root; two of one name are told.
-fn taken(schema: &Schema, path: &ModulePath, report: &mut Report) -> Vec<Taken> {
+fn taken(schema: &Schema, path: &ModulePath, options: &Options, report: &mut Report) -> Vec<Taken> {
     let mut taken: Vec<(Taken, String)> = Vec::new();
     for file in schema.files().filter(|file| module_of(file.package()) == *path) {
         for (kind, name, path) in types(file) {
@@ -174,6 +179,9 @@ fn taken(schema: &Schema, path: &ModulePath, report: &mut Report) -> Vec<Taken> 
             } else {
                 format!("{}.{name}", file.package())
             };
+            if options.is_extern(&full) {
+                continue;
+            }
             let rust = to_upper_camel(name);
             if let Some((_, other)) = taken.iter().find(|(earlier, _)| earlier.name == rust) {
                 let place = place::of_path(file, schema.shown(file.name()), &path);

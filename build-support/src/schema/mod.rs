@@ -1,5 +1,5 @@
-//! The pure half, first part: a schema, read and linked. [`Schema::read`] goes through [`source`] (find, read,
-//! parse) and [`link`]; [`lower`] turns its services into drafts when [`crate::generate`] asks for them. Prints
+//! The pure half, first part: a schema, read and linked. [`Schema::read`] goes through `source` (find, read,
+//! parse) and `link`; `lower` turns its services into drafts when `crate::generate` asks for them. Prints
 //! nothing and looks at no environment: all paths come with the call.
 
 mod diagnostic;
