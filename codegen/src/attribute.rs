@@ -1,6 +1,7 @@
-//! The attribute `#[service]` from end to end: parse, compare with a schema if it names one, check, expand. Called by the
-//! macro of the same name, which adds what a library cannot have, the schema's files. With mistakes the trait is still
-//! emitted, and what is generated from it if that can be, so that one mistake makes one message.
+//! The attribute `#[service]` from end to end: parse, compare with a schema if it names one, check, expand.
+//! Called by the macro of the same name, which adds what a library cannot have, the schema's files. With
+//! mistakes the trait is still emitted, and what is generated from it if that can be, so that one mistake
+//! makes one message.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -22,11 +23,13 @@ use crate::{
 pub struct Found {
     /// The service.
     pub service: Service,
-    /// The files that were read, as absolute paths: the macro's expansion has to be made anew when one changes.
+    /// The files that were read, as absolute paths: the macro's expansion has to be made anew when one
+    /// changes.
     pub files: Vec<String>,
 }
 
-/// Reads a schema: the file that `proto` names, and the service that `service` names or the only one there is.
+/// Reads a schema: the file that `proto` names, and the service that `service` names or the only one there
+/// is.
 pub type FindService<'a> = &'a dyn Fn(&At<String>, Option<&At<String>>) -> Result<Found, Report>;
 
 /// `#[service(arguments)] item`.
@@ -96,8 +99,8 @@ fn errors(report: Report, call: Span) -> TokenStream {
     report.into_error(call).to_compile_error()
 }
 
-/// What is emitted beside mistakes: all, if they leave the service its shape, so that whoever uses it is told nothing more;
-/// else the trait alone.
+/// What is emitted beside mistakes: all, if they leave the service its shape, so that whoever uses it is told
+/// nothing more; else the trait alone.
 fn in_spite_of(report: &Report, item: ItemTrait, options: &Options) -> TokenStream {
     if report.problems().iter().all(|problem| leaves_the_shape(&problem.rule)) {
         let draft = parse::service(item.clone(), &Source::default(), &mut Report::new());
@@ -138,7 +141,8 @@ fn leaves_the_shape(rule: &Rule) -> bool {
     )
 }
 
-/// The user's trait without what only `#[service]` understands, and without what rustc would tell a second time.
+/// The user's trait without what only `#[service]` understands, and without what rustc would tell a second
+/// time.
 fn bare_trait(mut item: ItemTrait) -> TokenStream {
     let mut names = Vec::new();
     item.attrs.push(parse_quote!(#[allow(async_fn_in_trait, dead_code)]));

@@ -1,12 +1,12 @@
-//! Drafts become services, or a report of every rule that they break. Called by each front end after its own parsing or
-//! lowering; what comes out of it can be expanded without fail. Methods are checked on their own, so that the mistake in
-//! one does not hide that in another.
+//! Drafts become services, or a report of every rule that they break. Called by each front end after its own
+//! parsing or lowering; what comes out of it can be expanded without fail. Methods are checked on their own,
+//! so that the mistake in one does not hide that in another.
 
-use syn::{Type, parse_quote};
+use syn::parse_quote;
 
 use crate::{
     docs,
-    draft::{Arity, Docs, MethodDraft, ServiceDraft},
+    draft::{Arity, Docs, MethodDraft, ServiceDraft, is_unit},
     model::{Idempotency, Method, MethodKind, Service},
     names::{self, ServiceNames},
     options::{self, Read},
@@ -44,7 +44,8 @@ pub(crate) fn check_leniently(draft: ServiceDraft) -> Option<Service> {
     check_service(draft, &mut Report::new())
 }
 
-/// Checks the services of one module, also against each other and against what else is there, messages and enums.
+/// Checks the services of one module, also against each other and against what else is there, messages and
+/// enums.
 ///
 /// # Errors
 /// All the rules that they break.
@@ -189,11 +190,6 @@ fn check_kind(draft: &MethodDraft, read: &Read, report: &mut Report) -> MethodKi
         report.add(place, Rule::PushIdempotent { method });
     }
     MethodKind::Push
-}
-
-/// `()`, which is also what `google.protobuf.Empty` becomes.
-fn is_unit(ty: &Type) -> bool {
-    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
 /// What a service becomes must not be there already; it takes its names for those that follow.

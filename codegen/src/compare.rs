@@ -1,10 +1,11 @@
-//! A trait held against its schema: `#[service(proto = "…")]`. Called by [`attribute`](crate::attribute) between `parse` and
-//! `check`. Each difference is told at the token that the user wrote; what comes out has the schema's names, order and
-//! options, so that it expands to what the schema itself would.
+//! A trait held against its schema: `#[service(proto = "…")]`. Called by [`attribute`](crate::attribute)
+//! between `parse` and `check`. Each difference is told at the token that the user wrote; what comes out has
+//! the schema's names, order and options, so that it expands to what the schema itself would.
 //!
-//! A function belongs to the method of the schema that has its wire name (the one `#[method(name = "…")]` gives, or the
-//! one made from the function's) or else its Rust name. A Rust type is the schema's message if their last names are the
-//! same, `chat::JoinRequest` and `JoinRequest`: where the message's module is in the user's crate, the schema cannot know.
+//! A function belongs to the method of the schema that has its wire name (the one `#[method(name = "…")]`
+//! gives, or the one made from the function's) or else its Rust name. A Rust type is the schema's message if
+//! their last names are the same, `chat::JoinRequest` and `JoinRequest`: where the message's module is in the
+//! user's crate, the schema cannot know.
 
 use quote::ToTokens;
 use syn::{Type, ext::IdentExt};
@@ -115,6 +116,7 @@ fn difference(ours: &PartDraft, theirs: &Type) -> Option<(String, String)> {
 /// `JoinRequest` of `super::v1::JoinRequest`; all of what is no path, such as `()`.
 fn last_name(ty: &Type) -> String {
     match ty {
+        Type::Group(group) => last_name(&group.elem),
         Type::Path(path) => {
             path.path.segments.last().map_or_else(String::new, |last| last.ident.unraw().to_string())
         }

@@ -1,10 +1,10 @@
-//! Documentation as the model has it: lines that rustdoc takes without a warning and without a doctest. Called by
-//! [`check`](crate::check) for every part of a draft.
+//! Documentation as the model has it: lines that rustdoc takes without a warning and without a doctest.
+//! Called by [`check`](crate::check) for every part of a draft.
 //!
-//! What was written in Rust is rustdoc already and stays as it is, but for the space that `///` leaves before each line.
-//! A schema's comment was written for nobody in particular: `[1]` is no link there, `List<T>` no HTML, and an indented
-//! example no Rust. So of its Markdown only what cannot go wrong stays (paragraphs, lists, headings, emphasis, code); the
-//! rest is escaped and reads as it was written.
+//! What was written in Rust is rustdoc already and stays as it is, but for the space that `///` leaves before
+//! each line. A schema's comment was written for nobody in particular: `[1]` is no link there, `List<T>` no
+//! HTML, and an indented example no Rust. So of its Markdown only what cannot go wrong stays (paragraphs,
+//! lists, headings, emphasis, code); the rest is escaped and reads as it was written.
 
 use crate::draft::Docs;
 

@@ -1,6 +1,6 @@
-//! The unchecked model: what every front end lowers to, `parse` for a trait and `build-support` for a schema. It is as the
-//! user wrote it, each part with its place, and may break any rule; [`check`](crate::check) turns it into a
-//! [`Service`](crate::model::Service) or a report.
+//! The unchecked model: what every front end lowers to, `parse` for a trait and `build-support` for a schema.
+//! It is as the user wrote it, each part with its place, and may break any rule; [`check`](crate::check)
+//! turns it into a [`Service`](crate::model::Service) or a report.
 
 use syn::{Attribute, Type, Visibility, parse_quote};
 
@@ -105,6 +105,16 @@ impl PartDraft {
     #[must_use]
     pub fn stream(ty: At<Type>) -> Self {
         Self { ty, arity: Arity::Stream }
+    }
+}
+
+/// Whether a type is `()`, the empty message; also one that came through a `macro_rules!` of the user's.
+pub(crate) fn is_unit(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_unit(&group.elem),
+        Type::Paren(paren) => is_unit(&paren.elem),
+        Type::Tuple(tuple) => tuple.elems.is_empty(),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
-//! The core of protocall's code generation. Front ends lower what the user wrote to a [draft](draft::ServiceDraft),
-//! [`check`](check::check) makes it a [`Service`](model::Service) or a [report](report::Report) of every mistake, and
-//! [`expand`](expand::expand) turns the service into tokens, which cannot fail.
+//! The core of protocall's code generation. Front ends lower what the user wrote to a
+//! [draft](draft::ServiceDraft), [`check`](check::check) makes it a [`Service`](model::Service) or a
+//! [report](report::Report) of every mistake, and [`expand`](expand::expand) turns the service into tokens,
+//! which cannot fail.
 //!
 //! ```text
 //! #[service] trait ─ parse ─┐

@@ -1,5 +1,5 @@
-//! The attribute `#[message]` from end to end: a struct or an enum becomes a prost message of the runtime's own prost, so
-//! that users need none. Called by the macro of the same name.
+//! The attribute `#[message]` from end to end: a struct or an enum becomes a prost message of the runtime's
+//! own prost, so that users need none. Called by the macro of the same name.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};

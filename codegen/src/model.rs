@@ -70,8 +70,8 @@ pub struct Method {
     pub written: Option<Written>,
 }
 
-/// A method's signature as the user wrote it in a trait. `expand` emits it so that their imports are used and errors of
-/// rustc point at their tokens.
+/// A method's signature as the user wrote it in a trait. `expand` emits it so that their imports are used and
+/// errors of rustc point at their tokens.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// Attributes that codegen does not know, for the trait's method alone.

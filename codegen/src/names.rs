@@ -1,5 +1,6 @@
-//! Names: those of a schema as Rust writes them, the same as prost makes them, and those of what a service becomes.
-//! Called by `check` for what a schema leaves open and by `expand` for the names made from a service's.
+//! Names: those of a schema as Rust writes them, the same as prost makes them, and those of what a service
+//! becomes. Called by `check` for what a schema leaves open and by `expand` for the names made from a
+//! service's.
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
@@ -28,7 +29,8 @@ pub fn to_upper_camel(name: &str) -> String {
     sanitize(words(name).iter().map(|word| capitalized(word)).collect())
 }
 
-/// `get_http_info` -> `GetHttpInfo`: what a function of a trait is called on the wire, where nothing is a keyword.
+/// `get_http_info` -> `GetHttpInfo`: what a function of a trait is called on the wire, where nothing is a
+/// keyword.
 #[must_use]
 pub fn wire_name(function: &str) -> String {
     words(function).iter().map(|word| capitalized(word)).collect()
@@ -115,8 +117,9 @@ fn capitalized(word: &str) -> String {
     })
 }
 
-/// The words of a name: they end at `_`, before a capital that follows a small letter, and before the last capital of
-/// several if a small letter follows (`HTTPInfo` is `HTTP` and `Info`). A digit belongs to the word before it.
+/// The words of a name: they end at `_`, before a capital that follows a small letter, and before the last
+/// capital of several if a small letter follows (`HTTPInfo` is `HTTP` and `Info`). A digit belongs to the
+/// word before it.
 fn words(name: &str) -> Vec<&str> {
     name.split(|c: char| !c.is_alphanumeric())
         .flat_map(words_of_part)

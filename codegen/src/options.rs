@@ -1,5 +1,6 @@
-//! The options of a method: which there are, what they take, and the grammar of durations and sizes. Called by
-//! [`check`](crate::check) for every option that a front end wrote down, and by [`compare`](crate::compare).
+//! The options of a method: which there are, what they take, and the grammar of durations and sizes. Called
+//! by [`check`](crate::check) for every option that a front end wrote down, and by
+//! [`compare`](crate::compare).
 
 use std::time::Duration;
 
@@ -108,7 +109,8 @@ fn set_idempotency(level: Idempotency, key: &str, read: &mut Read) -> Result<(),
     Ok(())
 }
 
-/// `200ms`, `30s`, `5m`, `1h` or `none`: a whole number, then its unit. Zero is no time limit that a call could keep.
+/// `200ms`, `30s`, `5m`, `1h` or `none`: a whole number, then its unit. Zero is no time limit that a call
+/// could keep.
 fn timeout(text: &str) -> Option<Timeout> {
     if text == "none" {
         return Some(Timeout::None);

@@ -1,6 +1,6 @@
-//! Errors, collected and not thrown, each with the place that the user wrote. Every stage adds to a [`Report`]; only at
-//! the borders between stages does one that is not empty stop the work. The macros turn it into a `syn::Error`,
-//! build.rs prints it.
+//! Errors, collected and not thrown, each with the place that the user wrote. Every stage adds to a
+//! [`Report`]; only at the borders between stages does one that is not empty stop the work. The macros turn
+//! it into a `syn::Error`, build.rs prints it.
 
 use std::fmt;
 

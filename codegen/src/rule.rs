@@ -1,6 +1,7 @@
-//! The rules that a user can break, all of them, whatever the front end: what is wrong and the mend, in one sentence
-//! each. `parse`, `check`, `compare` and the schema's lowering add them to a [`Report`](crate::report::Report); the
-//! fixture tests read [`Rule::ALL`] and fail for a rule that no fixture breaks.
+//! The rules that a user can break, all of them, whatever the front end: what is wrong and the mend, in one
+//! sentence each. `parse`, `check`, `compare` and the schema's lowering add them to a
+//! [`Report`](crate::report::Report); the fixture tests read [`Rule::ALL`] and fail for a rule that no
+//! fixture breaks.
 
 /// A way into codegen. A rule names those in which it can be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What services expand to, written down in `expanded/`: one file a case, formatted, compiled by the tests' crate. Run with
-//! `PROTOCALL_BLESS=1` to write them anew, and read them.
+//! What services expand to, written down in `expanded/`: one file a case, formatted, compiled by the tests'
+//! crate. Run with `PROTOCALL_BLESS=1` to write them anew, and read them.
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers too")]
 
 use std::{env, fs, path::Path};

@@ -1,5 +1,6 @@
-//! The attributes of protocall. Each is a call into [`protocall_codegen`]; what is done here is only what a library cannot
-//! do, to find the files of a schema. Use them by their names in `protocall`, which re-exports them.
+//! The attributes of protocall. Each is a call into [`protocall_codegen`]; what is done here is only what a
+//! library cannot do, to find the files of a schema. Use them by their names in `protocall`, which re-exports
+//! them.
 
 use proc_macro::TokenStream;
 

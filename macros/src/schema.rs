@@ -1,5 +1,5 @@
-//! Schemas for the macros: `proto!`, and the services that `#[service(proto = "…")]` asks for. Needs the feature `schema`;
-//! without it the attribute says so, and `proto!` is not there.
+//! Schemas for the macros: `proto!`, and the services that `#[service(proto = "…")]` asks for. Needs the
+//! feature `schema`; without it the attribute says so, and `proto!` is not there.
 
 use protocall_codegen::{
     attribute::Found,

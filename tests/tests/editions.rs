@@ -1,5 +1,5 @@
-//! What services expand to, in a crate of every edition, one of them with the runtime under another name: it compiles
-//! without a warning, rustdoc takes it, and no comment became a doctest.
+//! What services expand to, in a crate of every edition, one of them with the runtime under another name: it
+//! compiles without a warning, rustdoc takes it, and no comment became a doctest.
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers too")]
 
 use std::{

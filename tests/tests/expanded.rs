@@ -1,5 +1,5 @@
-//! What services expand to, compiled with all lints on: the files to which `codegen/tests/expanded.rs` holds the expansion.
-//! There is nothing to run.
+//! What services expand to, compiled with all lints on: the files to which `codegen/tests/expanded.rs` holds
+//! the expansion. There is nothing to run.
 #![deny(warnings, missing_docs, unused_qualifications, unreachable_pub, clippy::all, clippy::pedantic)]
 
 /// Messages for the services below.

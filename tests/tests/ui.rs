@@ -1,5 +1,5 @@
-//! What users see of the macros: programs that compile, and every rule that they can break, one a file, in a folder for
-//! each way in. Run with `TRYBUILD=overwrite` to write the expected texts anew, and read them.
+//! What users see of the macros: programs that compile, and every rule that they can break, one a file, in a
+//! folder for each way in. Run with `TRYBUILD=overwrite` to write the expected texts anew, and read them.
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers too")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! Which rules a draft breaks, and that one mistake is one message. What a trait can break is also shown in `tests/ui`.
+//! Which rules a draft breaks, and that one mistake is one message. What a trait can break is also shown in
+//! `tests/ui`.
 
 use proc_macro2::Span;
 use syn::parse_quote;

@@ -1,4 +1,5 @@
-//! How a trait's functions find their methods, and what they get from the schema. What can differ is shown in `tests/ui`.
+//! How a trait's functions find their methods, and what they get from the schema. What can differ is shown in
+//! `tests/ui`.
 
 use quote::quote;
 use syn::ItemTrait;

@@ -1,4 +1,5 @@
-//! What comments of schemas become. Whether rustdoc takes them is tested on the snapshots, which are documented.
+//! What comments of schemas become. Whether rustdoc takes them is tested on the snapshots, which are
+//! documented.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! The client: calls the service at the other end, and implements its trait, so that proxies and mocks are servers of a
-//! client.
+//! The client: calls the service at the other end, and implements its trait, so that proxies and mocks are
+//! servers of a client.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -30,7 +30,8 @@ fn expand_struct(scope: &Scope<'_>) -> TokenStream {
     }
 }
 
-/// `new` and a function a method. The comments of a schema are not held to the style of the crate they end up in.
+/// `new` and a function a method. The comments of a schema are not held to the style of the crate they end up
+/// in.
 fn expand_calls(scope: &Scope<'_>) -> TokenStream {
     let (runtime, visibility, client) = (scope.runtime, &scope.service.visibility, &scope.names.client);
     let calls =
@@ -49,7 +50,8 @@ fn expand_calls(scope: &Scope<'_>) -> TokenStream {
     }
 }
 
-/// `fn join(&self, req: JoinRequest) -> Call<JoinRequest, JoinReply> { v1::unary(&self.caller, &CHAT_SPEC.methods[0], req) }`.
+/// `fn join(&self, req: JoinRequest) -> Call<JoinRequest, JoinReply> { v1::unary(&self.caller,
+/// &CHAT_SPEC.methods[0], req) }`.
 fn expand_call(scope: &Scope<'_>, index: usize, method: &Method) -> TokenStream {
     let (runtime, visibility, spec) = (scope.runtime, &scope.service.visibility, &scope.names.spec);
     let (name, deprecated, input, output) =

@@ -1,7 +1,8 @@
-//! A checked service becomes tokens: a trait, a spec, a server and a client, side by side. Called by every front end,
-//! last. It cannot fail, and nothing else emits code. What it emits names and the runtime does: `::` paths, no `use`,
-//! about a dozen lines a method, only `__private::v1` and what users may name themselves. Everything is as visible as the
-//! trait, whether or not the crate uses it or lets others see it: hence the two lints that are allowed on every item.
+//! A checked service becomes tokens: a trait, a spec, a server and a client, side by side. Called by every
+//! front end, last. It cannot fail, and nothing else emits code. What it emits names and the runtime does:
+//! `::` paths, no `use`, about a dozen lines a method, only `__private::v1` and what users may name
+//! themselves. Everything is as visible as the trait, whether or not the crate uses it or lets others see it:
+//! hence the two lints that are allowed on every item.
 
 mod client;
 mod server;

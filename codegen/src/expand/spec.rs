@@ -1,5 +1,5 @@
-//! The static that tells the runtime what is known of the service: its name, and of each method the route, the kind and
-//! the options. Client and server refer to methods by their place in it.
+//! The static that tells the runtime what is known of the service: its name, and of each method the route,
+//! the kind and the options. Client and server refer to methods by their place in it.
 
 use std::time::Duration;
 

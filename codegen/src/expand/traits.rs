@@ -22,7 +22,8 @@ pub(super) fn expand_trait(scope: &Scope<'_>, bodies: Bodies) -> TokenStream {
     }
 }
 
-/// `fn join(&self, …) -> impl Future<Output = Result<JoinReply, Status>> + Send;`, which `async fn join` implements.
+/// `fn join(&self, …) -> impl Future<Output = Result<JoinReply, Status>> + Send;`, which `async fn join`
+/// implements.
 fn expand_method(scope: &Scope<'_>, method: &Method, bodies: Bodies) -> TokenStream {
     let (runtime, route, name) = (scope.runtime, scope.service.route(method), &method.rust_name);
     let docs = docs(&method.docs, &format!("The method `{route}`."));

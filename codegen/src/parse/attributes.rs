@@ -1,6 +1,6 @@
-//! The attributes on a trait and its methods, sorted: documentation, `#[deprecated]`, `#[method]`, and the others, which
-//! stay on the trait. `#[cfg]` is refused below `#[service]`: a method has its place in the spec, in the server and in the
-//! client, and half of a service is none.
+//! The attributes on a trait and its methods, sorted: documentation, `#[deprecated]`, `#[method]`, and the
+//! others, which stay on the trait. `#[cfg]` is refused below `#[service]`: a method has its place in the
+//! spec, in the server and in the client, and half of a service is none.
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};

@@ -1,5 +1,5 @@
-//! What stands between the parentheses of an attribute: `push, timeout = "200ms"`. Each entry has its own place, so that
-//! each mistake is told at its own token.
+//! What stands between the parentheses of an attribute: `push, timeout = "200ms"`. Each entry has its own
+//! place, so that each mistake is told at its own token.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{

@@ -1,10 +1,11 @@
-//! Types that cannot be messages, as far as their syntax tells. Of a path that could be anything rustc decides: the trait
-//! `protocall::Message` says the same there.
+//! Types that cannot be messages, as far as their syntax tells. Of a path that could be anything rustc
+//! decides: the trait `protocall::Message` says the same there.
 
 use quote::ToTokens;
 use syn::{Type, TypePath};
 
 use crate::{
+    draft::is_unit,
     report::{Place, Report, text},
     rule::Rule,
 };
@@ -20,11 +21,6 @@ const KNOWN_GENERIC: &[&str] = &[
     "Arc", "BTreeMap", "BTreeSet", "Box", "Cow", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
     "VecDeque",
 ];
-
-/// Whether it is `()`, which is an empty message.
-pub(super) fn is_unit(ty: &Type) -> bool {
-    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
-}
 
 /// Refuses what is no message.
 pub(super) fn refuse_other_types(ty: &Type, report: &mut Report) {

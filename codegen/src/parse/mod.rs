@@ -1,5 +1,6 @@
-//! The trait front end: `#[service(…)] trait` becomes a draft. Called by [`attribute`](crate::attribute), first. What it
-//! checks is what only a trait can get wrong, its syntax; the rest is [`check`](crate::check)'s.
+//! The trait front end: `#[service(…)] trait` becomes a draft. Called by [`attribute`](crate::attribute),
+//! first. What it checks is what only a trait can get wrong, its syntax; the rest is
+//! [`check`](crate::check)'s.
 
 mod arguments;
 mod attributes;

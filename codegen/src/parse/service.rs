@@ -10,7 +10,8 @@ use crate::{
     rule::Rule,
 };
 
-/// The draft, with whatever could be understood; the report has the rest. A method that could not be is not in it.
+/// The draft, with whatever could be understood; the report has the rest. A method that could not be is not
+/// in it.
 pub(crate) fn service(item: ItemTrait, source: &Source, report: &mut Report) -> ServiceDraft {
     refuse_syntax(&item, report);
     let span = item.ident.span();

@@ -1,12 +1,12 @@
-//! What a signature says of a method: `&self`, a context, then a request, a stream to read, a stream to answer in, or
-//! both streams; and what it returns. Each part is read on its own.
+//! What a signature says of a method: `&self`, a context, then a request, a stream to read, a stream to
+//! answer in, or both streams; and what it returns. Each part is read on its own.
 
 use quote::ToTokens;
 use syn::{FnArg, GenericArgument, Pat, PatType, PathArguments, Receiver, ReturnType, Signature, Type};
 
-use super::message_type::{is_unit, refuse_other_types};
+use super::message_type::refuse_other_types;
 use crate::{
-    draft::PartDraft,
+    draft::{PartDraft, is_unit},
     report::{At, Place, Report},
     rule::Rule,
 };
@@ -88,8 +88,8 @@ fn check_receiver(signature: &Signature, receiver: Option<&Receiver>, report: &m
     }
 }
 
-/// Takes the context off the arguments. One that looks like a context and is none is told as that, and anything else as
-/// the request of a method that lacks its context.
+/// Takes the context off the arguments. One that looks like a context and is none is told as that, and
+/// anything else as the request of a method that lacks its context.
 fn check_context<'a, 'b>(
     signature: &Signature,
     arguments: &'a [&'b PatType],
@@ -101,7 +101,11 @@ fn check_context<'a, 'b>(
         return arguments;
     };
     let named = matches!(&*first.pat, Pat::Ident(name) if name.ident == "ctx");
-    match &*first.ty {
+    let ty = match &*first.ty {
+        Type::Group(group) => &group.elem,
+        ty => ty,
+    };
+    match ty {
         Type::Reference(reference)
             if reference.mutability.is_none()
                 && reference.lifetime.is_none()
@@ -201,7 +205,11 @@ impl<'a> Argument<'a> {
 
 /// The types in `path::to::name<…>`; none if `ty` is not such a type.
 fn generics<'a>(ty: &'a Type, name: &str) -> Vec<&'a Type> {
-    let Type::Path(path) = ty else { return Vec::new() };
+    let path = match ty {
+        Type::Group(group) => return generics(&group.elem, name),
+        Type::Path(path) => path,
+        _ => return Vec::new(),
+    };
     let Some(last) = path.path.segments.last().filter(|last| last.ident == name) else { return Vec::new() };
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Vec::new() };
     let types = arguments.args.iter().map(|argument| match argument {
@@ -214,6 +222,7 @@ fn generics<'a>(ty: &'a Type, name: &str) -> Vec<&'a Type> {
 /// The last name of a path; empty if `ty` is none.
 fn last_name(ty: &Type) -> String {
     match ty {
+        Type::Group(group) => last_name(&group.elem),
         Type::Path(path) => path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string()),
         _ => String::new(),
     }

@@ -1,5 +1,5 @@
-//! A trait held against its schema, in another order, under other names and with messages of its own; and the same schema
-//! inline. Both know the same of the service.
+//! A trait held against its schema, in another order, under other names and with messages of its own; and the
+//! same schema inline. Both know the same of the service.
 
 use protocall::{Context, SendStream, Status};
 

@@ -1,4 +1,5 @@
-//! Names that are keywords, of methods, services, packages and modules, and messages called as what generated code uses.
+//! Names that are keywords, of methods, services, packages and modules, and messages called as what generated
+//! code uses.
 
 use protocall::{Context, Raw, SendStream, Status};
 

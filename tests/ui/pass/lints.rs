@@ -1,5 +1,5 @@
-//! What is generated is clean in a crate that denies whatever it can: without docs of its own, with deprecated and with
-//! unused things.
+//! What is generated is clean in a crate that denies whatever it can: without docs of its own, with
+//! deprecated and with unused things.
 #![deny(warnings, missing_docs, missing_debug_implementations, unused, unnameable_types, single_use_lifetimes)]
 #![deny(elided_lifetimes_in_paths, unused_qualifications, future_incompatible, nonstandard_style, rust_2018_idioms)]
 

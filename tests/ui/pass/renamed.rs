@@ -1,4 +1,5 @@
-//! The runtime under another name, as a dependency renamed in Cargo.toml or re-exported by a crate of one's own has.
+//! The runtime under another name, as a dependency renamed in Cargo.toml or re-exported by a crate of one's
+//! own has.
 
 mod kit {
     pub use protocall as rpc;
