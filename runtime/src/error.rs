@@ -9,11 +9,10 @@ use crate::Code;
 use crate::frame::EndCode;
 
 /// A failure at this end. What the *other* end answers is a [`Status`](crate::Status).
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A listener could not be opened.
-    #[error("cannot listen on `{uri}`: {source}")]
     Bind {
         /// The address as it was given.
         uri: String,
@@ -21,10 +20,8 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// The connection has ended; the reason says who ended it and why.
-    #[error("the connection is closed: {0}")]
     Closed(Reason),
     /// A setting cannot be kept together with another.
-    #[error("`{knob}` {problem}")]
     Config {
         /// The setter to change.
         knob: &'static str,
@@ -32,7 +29,6 @@ pub enum Error {
         problem: String,
     },
     /// No connection could be made.
-    #[error("cannot connect to `{uri}`: {source}")]
     Connect {
         /// The address as it was given.
         uri: String,
@@ -40,7 +36,6 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Connecting and HELLO together took too long.
-    #[error("no connection to `{uri}` within {limit:?} (`connect_timeout`)")]
     ConnectTimeout {
         /// The address as it was given.
         uri: String,
@@ -48,18 +43,13 @@ pub enum Error {
         limit: Duration,
     },
     /// The call's deadline passed.
-    #[error("no reply within {limit:?} (`timeout` of the call, the method or the session)")]
     Deadline {
         /// The call's time limit.
         limit: Duration,
     },
     /// The other end takes no new calls, because it is shutting down.
-    #[error("the other end is draining and takes no new calls")]
     Draining,
     /// A message wrote another number of bytes than it had announced.
-    #[error(
-        "the message announced {announced} bytes and wrote {written}: its `Message` implementation is wrong"
-    )]
     Encode {
         /// What `encoded_len` said.
         announced: usize,
@@ -67,7 +57,6 @@ pub enum Error {
         written: usize,
     },
     /// The message is larger than this end or the other accepts.
-    #[error("the message has {size} bytes, more than the {limit} allowed (`{knob}`)")]
     MessageTooLarge {
         /// Its encoded size, in bytes.
         size: usize,
@@ -77,13 +66,10 @@ pub enum Error {
         knob: &'static str,
     },
     /// There was no room, and the caller did not want to wait.
-    #[error("no room to push now (`try_send`): {0}")]
     NoRoom(&'static str),
     /// No tokio runtime to run on, or it is shutting down.
-    #[error("the tokio runtime that drives this connection is gone")]
     NoRuntime,
     /// An address that cannot be read.
-    #[error("`{uri}` is no address: {problem}")]
     Uri {
         /// The address as it was given.
         uri: String,
@@ -102,6 +88,43 @@ impl Error {
             Self::MessageTooLarge { .. } | Self::NoRoom(_) => Code::RESOURCE_EXHAUSTED,
             Self::Closed(reason) => reason.code(),
             _ => Code::UNAVAILABLE,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { uri, source } => write!(f, "cannot listen on `{uri}`: {source}"),
+            Self::Closed(reason) => write!(f, "the connection is closed: {reason}"),
+            Self::Config { knob, problem } => write!(f, "`{knob}` {problem}"),
+            Self::Connect { uri, source } => write!(f, "cannot connect to `{uri}`: {source}"),
+            Self::ConnectTimeout { uri, limit } => {
+                write!(f, "no connection to `{uri}` within {limit:?} (`connect_timeout`)")
+            }
+            Self::Deadline { limit } => {
+                write!(f, "no reply within {limit:?} (`timeout` of the call, the method or the session)")
+            }
+            Self::Draining => f.write_str("the other end is draining and takes no new calls"),
+            Self::Encode { announced, written } => {
+                write!(f, "the message announced {announced} bytes and wrote {written}: ")?;
+                f.write_str("its `Message` implementation is wrong")
+            }
+            Self::MessageTooLarge { size, limit, knob } => {
+                write!(f, "the message has {size} bytes, more than the {limit} allowed (`{knob}`)")
+            }
+            Self::NoRoom(what) => write!(f, "no room to push now (`try_send`): {what}"),
+            Self::NoRuntime => f.write_str("the tokio runtime that drives this connection is gone"),
+            Self::Uri { uri, problem } => write!(f, "`{uri}` is no address: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } | Self::Connect { source, .. } => Some(&**source),
+            _ => None,
         }
     }
 }

@@ -35,16 +35,25 @@ pub struct Metadata {
 }
 
 /// A pair that metadata cannot have.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MetadataError {
     /// The key breaks the rule for keys. (It is cut after 255 characters.)
-    #[error("{0:?} is no metadata key: it must be 1 to 255 of a-z 0-9 - _ .")]
     Key(String),
     /// The value has 4 GiB or more: so many bytes.
-    #[error("a metadata value of {0} bytes is too long")]
     Value(usize),
 }
+
+impl fmt::Display for MetadataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{key:?} is no metadata key: it must be 1 to 255 of a-z 0-9 - _ ."),
+            Self::Value(size) => write!(f, "a metadata value of {size} bytes is too long"),
+        }
+    }
+}
+
+impl std::error::Error for MetadataError {}
 
 impl Metadata {
     /// No pairs.

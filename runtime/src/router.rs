@@ -48,14 +48,22 @@ impl fmt::Debug for Target {
 }
 
 /// A route that a router has already.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("service `{service}` is in the router already: its route `{route}` would be served twice")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateRoute {
     /// The service that was added.
     pub service: &'static str,
     /// Its first route that is taken.
     pub route: &'static str,
 }
+
+impl fmt::Display for DuplicateRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, route } = self;
+        write!(f, "service `{service}` is in the router already: its route `{route}` would be served twice")
+    }
+}
+
+impl std::error::Error for DuplicateRoute {}
 
 /// A service of generated code: what it is, and how its methods are called.
 pub trait Service: Send + Sync + 'static {

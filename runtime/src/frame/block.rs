@@ -47,13 +47,11 @@ pub(crate) struct Detail {
 }
 
 /// What a block that cannot be read costs.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum BlockError {
     /// The call, or the push (wire 14.2): INVALID_ARGUMENT, not run, with this text.
-    #[error("{0}")]
     Invalid(String),
     /// The connection (wire 14.1).
-    #[error(transparent)]
     Malformed(FrameError),
 }
 

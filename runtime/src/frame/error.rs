@@ -1,6 +1,8 @@
 //! How a connection ends for what was read: the codes of GOAWAY and the error that carries one. Made by every
 //! decoder here and by `proto/` for what is wrong in its state; `proto/` writes it into GOAWAY.
 
+use std::fmt;
+
 /// Why a connection ended (wire 12.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum EndCode {
@@ -77,13 +79,18 @@ impl EndCode {
 
 /// A frame that costs the connection: the code, the rule of `docs/wire.md` that it broke, and how. Its `Display`
 /// is the text for GOAWAY (wire 12.1).
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{text} (wire {rule})")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct FrameError {
     pub(crate) code: EndCode,
     /// The rule's number: "2.1".
     pub(crate) rule: &'static str,
     pub(crate) text: String,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (wire {})", self.text, self.rule)
+    }
 }
 
 impl FrameError {
