@@ -49,16 +49,23 @@ fn features_of_an_edition_become_what_prost_knows() {
 
 #[test]
 fn an_option_that_a_later_release_brought_is_told_by_its_name() {
-    let schema = Schema::read(&Sources {
-        protos: vec!["later.proto".into()],
-        includes: vec!["".into()],
-        base: later(),
-    });
-    let report = generate(&schema.unwrap(), &Options::default()).unwrap_err();
+    let folder = later();
+    let mut compiler = protox::Compiler::new([&folder]).unwrap();
+    compiler.include_imports(true).include_source_info(true).open_file("later.proto").unwrap();
+    std::fs::write(folder.join("later.binpb"), compiler.encode_file_descriptor_set()).unwrap();
+    let schema = Schema::read_set(Path::new("later.binpb"), &folder).unwrap();
+    let report = generate(&schema, &Options::default()).unwrap_err();
     assert_eq!(
         report.to_string(),
         "later.proto:6:28: there is no option `hurry`; use one of `push`, `timeout`, `max_message`, `rust_name`"
     );
+}
+
+#[test]
+fn copies_of_what_everybody_has_are_not_read() {
+    let sources = Sources { protos: vec!["later.proto".into()], includes: vec!["".into()], base: later() };
+    let report = Schema::read(&sources).unwrap_err();
+    assert!(report.to_string().starts_with("later.proto:6:28: there is no option `hurry`; "), "{report}");
 }
 
 /// A folder with an options.proto of its own, which has more than ours.

@@ -119,3 +119,9 @@ fn proto2_keeps_presence_and_defaults() {
     let item = proto::showcase::legacy::Item { key: "k".to_owned(), count: None, codes: vec![] };
     assert_eq!(item.count(), 7);
 }
+
+#[test]
+fn a_package_and_a_message_of_one_name_share_their_module() {
+    use proto::showcase::v1::outer::{Beside, Inner};
+    assert_eq!((Beside::default().number, Inner::default().innermost), (0, None));
+}

@@ -10,7 +10,6 @@ use protocall_codegen::{
     report::{Place, Report},
     rule::Rule,
 };
-use protox::file::{FileResolver, GoogleFileResolver};
 
 use super::{Schema, features, source};
 
@@ -61,14 +60,9 @@ fn add_embedded(pool: &mut DescriptorPool, import: &str) -> Result<(), Descripto
     if pool.get_file_by_name(import).is_some() {
         return Ok(());
     }
-    let file = if import == source::OPTIONS.0 {
-        add_embedded(pool, "google/protobuf/descriptor.proto")?;
-        protox::file::File::from_source(import, source::OPTIONS.1).ok()
-    } else {
-        GoogleFileResolver::new().open_file(import).ok()
-    };
-    match file {
-        Some(file) => pool.add_file_descriptor_proto(file.into()),
-        None => Ok(()),
+    let Some(file) = source::embedded(import) else { return Ok(()) };
+    for import in &file.descriptor.dependency {
+        add_embedded(pool, import)?;
     }
+    pool.add_file_descriptor_proto(file.descriptor)
 }

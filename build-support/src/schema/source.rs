@@ -123,7 +123,14 @@ impl Walk<'_> {
     }
 
     fn open(&mut self, name: &str, imported: Option<&Place>) -> Option<Parsed> {
-        let Some(path) = self.find(name) else { return self.embedded(name, imported) };
+        if let Some(file) = embedded(name) {
+            return Some(file);
+        }
+        let Some(path) = self.find(name) else {
+            let (file, tried) = (name.to_owned(), self.tried(Path::new(name)));
+            self.report.add(imported.cloned().unwrap_or(Place::Call), Rule::UnknownImport { file, tried });
+            return None;
+        };
         let shown = path.display().to_string();
         let on_disk = self.sources.base.join(&path);
         self.tree.read.push(on_disk.clone());
@@ -134,20 +141,6 @@ impl Walk<'_> {
                 None
             }
         }
-    }
-
-    /// A file that everybody has: the options, or google's.
-    fn embedded(&mut self, name: &str, imported: Option<&Place>) -> Option<Parsed> {
-        if name == OPTIONS.0 {
-            return self.parsed(name, name.to_owned(), OPTIONS.1.to_owned());
-        }
-        if let Ok(file) = GoogleFileResolver::new().open_file(name) {
-            let descriptor = file.into();
-            return Some(Parsed { name: name.to_owned(), shown: name.to_owned(), text: None, descriptor });
-        }
-        let (file, tried) = (name.to_owned(), self.tried(Path::new(name)));
-        self.report.add(imported.cloned().unwrap_or(Place::Call), Rule::UnknownImport { file, tried });
-        None
     }
 
     fn parsed(&mut self, name: &str, shown: String, text: String) -> Option<Parsed> {
@@ -184,6 +177,17 @@ impl Walk<'_> {
         }
         list(tried.iter().map(|path| format!("`{}`", path.display())))
     }
+}
+
+/// A file that everybody has: the options, or one of google's. A copy in an include folder, which is there for buf's or
+/// protoc's sake, is not read: it may be of a release that knows more than the parser.
+pub(super) fn embedded(name: &str) -> Option<Parsed> {
+    let file = match name {
+        name if name == OPTIONS.0 => File::from_source(name, OPTIONS.1).ok()?,
+        name => GoogleFileResolver::new().open_file(name).ok()?,
+    };
+    let text = file.source().map(str::to_owned);
+    Some(Parsed { name: name.to_owned(), shown: name.to_owned(), text, descriptor: file.into() })
 }
 
 /// `file` as an import would name it, if it lies below `directory`.
