@@ -122,6 +122,6 @@ fn proto2_keeps_presence_and_defaults() {
 
 #[test]
 fn a_package_and_a_message_of_one_name_share_their_module() {
-    use proto::showcase::v1::outer::{Beside, Inner};
-    assert_eq!((Beside::default().number, Inner::default().innermost), (0, None));
+    use proto::showcase::v1::nest::{Beside, Egg};
+    assert_eq!((Beside::default().number, Egg::default()), (0, Egg {}));
 }
