@@ -134,7 +134,6 @@ fn millis(duration: Duration) -> u32 {
 macro_rules! config_setters {
     () => {
         /// How long connecting and HELLO may take together. Default 10 s.
-        #[must_use]
         pub fn connect_timeout(mut self, limit: ::std::time::Duration) -> Self {
             self.config.connect_timeout = limit;
             self
@@ -142,14 +141,12 @@ macro_rules! config_setters {
 
         /// The time limit of calls made over this session whose method and caller set none. Default 30 s;
         /// `None` lets them wait for ever.
-        #[must_use]
         pub fn timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
             self.config.timeout = limit.into();
             self
         }
 
         /// The longest that a handler may take, whatever the caller asked for. Default: no such limit.
-        #[must_use]
         pub fn max_timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
             self.config.max_timeout = limit.into();
             self
@@ -157,7 +154,6 @@ macro_rules! config_setters {
 
         /// Ping after so much silence, and take the other end for dead when `pong` more have passed without a
         /// byte. Default 20 s and 10 s.
-        #[must_use]
         pub fn keepalive(mut self, idle: ::std::time::Duration, pong: ::std::time::Duration) -> Self {
             self.config.keepalive_idle = idle;
             self.config.keepalive_pong = pong;
@@ -166,35 +162,30 @@ macro_rules! config_setters {
 
         /// Take the other end for dead when it reads nothing for so long while there is something to write.
         /// Default 30 s.
-        #[must_use]
         pub fn write_stall(mut self, limit: ::std::time::Duration) -> Self {
             self.config.write_stall = limit;
             self
         }
 
         /// The largest message, sent or received, in bytes. Default 4 MiB, at least 64 KiB.
-        #[must_use]
         pub fn max_message(mut self, bytes: usize) -> Self {
             self.config.max_message = bytes;
             self
         }
 
         /// The largest piece in which a message travels, in bytes. Default 64 KiB.
-        #[must_use]
         pub fn max_fragment(mut self, bytes: usize) -> Self {
             self.config.max_fragment = bytes;
             self
         }
 
         /// How many calls the other end may have in flight here. Default 4,096, at least 64.
-        #[must_use]
         pub fn max_in_flight(mut self, calls: u32) -> Self {
             self.config.max_in_flight = calls;
             self
         }
 
         /// The most metadata that a call, reply or push may bring, in bytes. Default 16 KiB, at least 4 KiB.
-        #[must_use]
         pub fn max_metadata(mut self, bytes: usize) -> Self {
             self.config.max_metadata = bytes;
             self
@@ -202,35 +193,30 @@ macro_rules! config_setters {
 
         /// How many bytes of calls that no handler has taken yet, and as many again of replies that no caller
         /// has taken yet, a connection may hold. Default 16 MiB.
-        #[must_use]
         pub fn receive_budget(mut self, bytes: usize) -> Self {
             self.config.receive_budget = bytes;
             self
         }
 
         /// How many bytes of pushes that no handler has taken yet a lane may hold. Default 1 MiB.
-        #[must_use]
         pub fn lane_credit(mut self, bytes: usize) -> Self {
             self.config.lane_credit = bytes;
             self
         }
 
         /// How many lanes of pushes the other end may use. Default 16, at least 4.
-        #[must_use]
         pub fn max_lanes(mut self, lanes: u32) -> Self {
             self.config.max_lanes = lanes;
             self
         }
 
         /// How many routes the other end may give a number. Default 1,024, at least 64; more are sent by name.
-        #[must_use]
         pub fn max_bindings(mut self, routes: u32) -> Self {
             self.config.max_bindings = routes;
             self
         }
 
         /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB.
-        #[must_use]
         pub fn send_buffer(mut self, bytes: usize) -> Self {
             self.config.send_buffer = bytes;
             self
@@ -238,14 +224,12 @@ macro_rules! config_setters {
 
         /// Names a service that this end will call at the other: HELLO tells it, and
         /// [`compatibility`](Self::compatibility) compares.
-        #[must_use]
         pub fn calls(mut self, service: &'static $crate::ServiceSpec) -> Self {
             self.config.calls.push(service);
             self
         }
 
         /// What to demand of the services that the other end announces. Default: nothing.
-        #[must_use]
         pub fn compatibility(mut self, policy: $crate::Compatibility) -> Self {
             self.config.compatibility = policy;
             self

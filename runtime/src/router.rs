@@ -88,6 +88,7 @@ impl Router {
     ///
     /// # Panics
     /// If the router serves it already; [`try_add`](Self::try_add) returns that.
+    #[expect(clippy::should_implement_trait, reason = "the field's word for it, and nobody adds two routers")]
     #[track_caller]
     pub fn add(self, service: impl Service) -> Self {
         match self.try_add(service) {

@@ -11,6 +11,10 @@
 //! fields that several kinds share; [`header`] and [`fields`] write and read; [`block`] is the optional items of an
 //! opening or an answer.
 
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "encoders of streams and authentication, which are to come")
+)]
 
 mod auth;
 pub(crate) mod block;
@@ -39,7 +43,7 @@ pub(crate) mod shape;
 mod text;
 
 pub(crate) use self::auth::{encode_auth, encode_ready};
-pub(crate) use self::block::{Block, BlockError, Detail, Priority};
+pub(crate) use self::block::{Block, BlockError, Detail};
 pub(crate) use self::call::{Call, CallHead};
 pub(crate) use self::close::{Cancel, Reset, Stop, encode_end};
 pub(crate) use self::credit::{Credit, Scope};
@@ -47,8 +51,8 @@ pub(crate) use self::decoder::Decoder;
 pub(crate) use self::error::{EndCode, FrameError};
 pub(crate) use self::fragment::{Fragment, FragmentHead, FragmentOf};
 pub(crate) use self::go_away::{GoAway, Taken};
-pub(crate) use self::header::{HEADER, seal, withdraw};
-pub(crate) use self::hello::{HELLO_LIMIT, Hello, VERSION};
+pub(crate) use self::header::withdraw;
+pub(crate) use self::hello::Hello;
 pub(crate) use self::id::{CallId, Role};
 pub(crate) use self::item::{Headers, Item, ItemHead};
 pub(crate) use self::message::{Outline, Piece};
@@ -59,6 +63,13 @@ pub(crate) use self::route::{Bind, ROUTE_LIMIT, RouteOut, RouteRef};
 pub(crate) use self::services::{ServiceShape, Services};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::text::Text;
+
+#[cfg(test)]
+pub(crate) use self::block::Priority;
+#[cfg(test)]
+pub(crate) use self::header::{HEADER, seal};
+#[cfg(test)]
+pub(crate) use self::hello::VERSION;
 
 use bytes::Bytes;
 

@@ -103,6 +103,12 @@ impl Calling {
         self.busy
     }
 
+    /// How many calls have left, ever.
+    #[cfg(all(test, protocall_loom))]
+    pub(crate) fn left(&self) -> u64 {
+        self.opened
+    }
+
     /// Whether a number is free (wire 8.2).
     pub(crate) fn has_room(&self) -> bool {
         !self.free.is_empty() || self.slots.len() < self.limit as usize

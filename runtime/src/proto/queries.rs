@@ -35,4 +35,10 @@ impl Connection {
     pub(crate) fn pushes_ended(&self, begun: u64) -> bool {
         self.lanes.out.iter().all(|lane| lane.busy.is_none_or(|place| place >= begun))
     }
+
+    /// How many of our calls have left, ever.
+    #[cfg(all(test, protocall_loom))]
+    pub(crate) fn calls_left(&self) -> u64 {
+        self.calling.left()
+    }
 }

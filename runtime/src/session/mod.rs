@@ -5,6 +5,8 @@ mod call;
 pub(crate) mod clock;
 mod compatible;
 mod driver;
+#[cfg(all(test, protocall_loom))]
+mod models;
 mod park;
 mod push;
 mod runner;

@@ -1,8 +1,13 @@
 //! What handles, driver and runner share of a session, under one short lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+#[cfg(not(protocall_loom))]
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
+
+#[cfg(protocall_loom)]
+use loom::sync::{Mutex, MutexGuard};
 
 use super::park::Park;
 use super::waiters::Waiters;
@@ -11,7 +16,7 @@ use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
 use crate::{MethodSpec, Reason};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
@@ -20,7 +25,13 @@ impl<T> Lock<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
     }
 }
 

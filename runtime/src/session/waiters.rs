@@ -125,6 +125,7 @@ impl Waiters {
         }
     }
 
+    #[cfg(all(test, protocall_loom))]
     pub(crate) fn is_empty(&self) -> bool {
         self.small.is_empty() && self.large.is_empty() && self.granted.is_empty()
     }
