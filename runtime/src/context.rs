@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::frame::{Block, Text};
 use crate::proto::Stop;
-use crate::session::{Lock, clock};
+use crate::session::{Lock, clock, note_waker};
 use crate::transport::PeerAddr;
 use crate::{Metadata, MethodSpec, Session};
 
@@ -147,7 +147,7 @@ impl Context {
             if live.stopped.is_some() {
                 return Poll::Ready(());
             }
-            live.watchers.push(cx.waker().clone());
+            note_waker(&mut live.watchers, cx.waker());
             Poll::Pending
         })
         .await;

@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     written: u64,
     sleep: Option<Pin<Box<Sleep>>>,
     wake_at: Option<Instant>,
+    /// Until when what is left after the end may be written.
+    flush_by: Option<Instant>,
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
@@ -88,6 +90,7 @@ impl Driver {
             written: 0,
             sleep: None,
             wake_at: None,
+            flush_by: None,
             gathers: flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
@@ -100,7 +103,11 @@ impl Driver {
             let input = self.poll_input(cx);
             self.parse();
             let now = clock::now();
-            match self.turn(cx, now, &input, wrote) {
+            let turn = self.turn(cx, now, &input, wrote);
+            if matches!(self.phase, Phase::Flushing) {
+                return Poll::Ready(());
+            }
+            match turn {
                 Turn::Again => {}
                 Turn::Gather => {
                     cx.waker().wake_by_ref();
@@ -108,9 +115,6 @@ impl Driver {
                 }
                 Turn::Sleep if self.arm(cx) => self.shrink(),
                 Turn::Sleep => return Poll::Pending,
-            }
-            if matches!(self.phase, Phase::Flushing) {
-                return Poll::Ready(());
             }
         }
         cx.waker().wake_by_ref();
@@ -223,10 +227,17 @@ impl Driver {
         }
         if conn.is_over() && self.batch.is_empty() && !conn.has_output() {
             self.phase = Phase::Flushing;
-        } else if conn.is_over() {
-            turn = Turn::Again;
         }
         self.wake_at = conn.poll_timeout();
+        if conn.is_over() {
+            // The machine keeps no time any more: whoever does not read the end is left.
+            let at = *self.flush_by.get_or_insert(now + self.shared.config.write_stall);
+            self.wake_at = Some(at);
+            if now >= at {
+                self.batch = Batch::default();
+                self.phase = Phase::Flushing;
+            }
+        }
         match turn {
             Turn::Sleep => state.park.sleep(cx.waker()),
             _ => state.park.awake(),
@@ -240,7 +251,7 @@ impl Driver {
             super::compatible::check(&self.shared, &announced);
         }
         if !todo.work.is_empty() {
-            self.shared.runs.deliver(&self.shared, &mut todo.work);
+            self.shared.runs.deliver(&self.shared, &mut todo.work, now);
         }
         if let Some(at) = self.shared.runs.check_busy(&self.shared, now) {
             self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
@@ -251,6 +262,7 @@ impl Driver {
     /// An alarm woke us, so little is going on: the buffers are given back.
     fn shrink(&mut self) {
         self.batch.shrink();
+        self.frames = Vec::new();
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }

@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
 pub(crate) use self::runner::{Responder, encode_block};
-pub(crate) use self::state::{Lock, State, Todo};
+pub(crate) use self::state::{Lock, State, Todo, note_waker};
 use crate::config::Config;
 use crate::frame::{Role, Services};
 use crate::proto::{Announced, Connection};
@@ -133,7 +133,7 @@ impl Session {
             if let Some(reason) = state.conn.ended() {
                 return Poll::Ready(reason.clone());
             }
-            state.watchers.push(cx.waker().clone());
+            note_waker(&mut state.watchers, cx.waker());
             Poll::Pending
         })
         .await
@@ -193,7 +193,7 @@ impl Session {
             if state.ready {
                 return Poll::Ready(Ok(()));
             }
-            state.watchers.push(cx.waker().clone());
+            note_waker(&mut state.watchers, cx.waker());
             Poll::Pending
         })
         .await
@@ -239,7 +239,7 @@ impl Shared {
             handler.stop(why);
         }
         if let Some(reason) = todo.ended {
-            self.runs.end(self);
+            self.runs.end();
             tracing::debug!(peer = %self.peer, %reason, "connection ended");
         }
     }

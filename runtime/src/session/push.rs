@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::Shared;
 use super::runner::encode_outside;
-use super::state::State;
+use super::state::{State, note_waker};
 use crate::proto::{OpenRoute, PushRoom, Pushing};
 use crate::{Error, Message, Status};
 
@@ -51,7 +51,7 @@ impl Shared {
                     // Another push may have taken the room meanwhile.
                     match state.conn.push_room(&pushing) {
                         PushRoom::Full(why) => {
-                            state.pushers.extend(waker.cloned());
+                            state.note_pusher(waker);
                             Ok(Pushed::Full(why))
                         }
                         PushRoom::InPlace | PushRoom::Large => {
@@ -77,7 +77,7 @@ impl Shared {
                 if target.is_none() {
                     if !state.conn.pushes_ended(begun) {
                         // A large one is on its way: look again when it has left.
-                        state.pushers.push(cx.waker().clone());
+                        note_waker(&mut state.pushers, cx.waker());
                         return Poll::Pending;
                     }
                     target = Some(ended);
@@ -88,7 +88,7 @@ impl Shared {
                 if target.is_some_and(|target| taken >= target) {
                     return Poll::Ready(Ok(()));
                 }
-                state.flushers.push(cx.waker().clone());
+                note_waker(&mut state.flushers, cx.waker());
                 Poll::Pending
             })
         })
@@ -104,6 +104,12 @@ impl State {
         }
     }
 
+    fn note_pusher(&mut self, waker: Option<&Waker>) {
+        if let Some(waker) = waker {
+            note_waker(&mut self.pushers, waker);
+        }
+    }
+
     fn step<M: Message>(
         &mut self,
         pushing: Pushing<'_>,
@@ -113,7 +119,7 @@ impl State {
         self.conn.check_push(&pushing)?;
         match self.conn.push_room(&pushing) {
             PushRoom::Full(why) => {
-                self.pushers.extend(waker.cloned());
+                self.note_pusher(waker);
                 Ok(Step::Full(why))
             }
             PushRoom::Large => Ok(Step::EncodeOutside),

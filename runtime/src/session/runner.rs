@@ -66,7 +66,7 @@ struct Resolved {
 
 impl Runs {
     /// Takes what the driver read. Called with no lock held.
-    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>) {
+    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) {
         let mut queue = self.0.lock();
         for work in work.drain(..) {
             match work {
@@ -78,9 +78,11 @@ impl Runs {
                 Work::Push(push) => queue.push(push),
             }
         }
-        if queue.ready.is_empty() || queue.ended {
+        if queue.ready.is_empty() {
             return;
         }
+        // From now on somebody waits behind the handler that is being polled, if one is.
+        queue.busy_since.get_or_insert(now);
         if let Some(waker) = queue.asleep.take() {
             drop(queue);
             waker.wake();
@@ -100,15 +102,14 @@ impl Runs {
         None
     }
 
-    /// The connection has ended: what waits is dropped, and answered by nobody.
-    pub(crate) fn end(&self, _: &Shared) {
+    /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
+    /// still run.
+    pub(crate) fn end(&self) {
         let mut queue = self.0.lock();
         queue.ended = true;
-        let ready = std::mem::take(&mut queue.ready);
-        let lanes = std::mem::take(&mut queue.lanes);
+        queue.ready.retain(|job| matches!(job, Job::Push(_)));
         let asleep = queue.asleep.take();
         drop(queue);
-        drop((ready, lanes));
         if let Some(waker) = asleep {
             waker.wake();
         }
@@ -192,7 +193,10 @@ impl Runner {
         loop {
             let mut queue = self.shared.runs.0.lock();
             let replaced = queue.in_charge != self.number;
-            if replaced || queue.ended {
+            if replaced || (queue.ended && queue.ready.is_empty()) {
+                if !replaced {
+                    queue.in_charge = 0;
+                }
                 drop(queue);
                 self.give_back();
                 return Next::Leave;

@@ -59,6 +59,13 @@ pub(crate) struct State {
     pub(crate) regrant: bool,
 }
 
+/// Notes who is to be woken, once for each task however often it asks.
+pub(crate) fn note_waker(list: &mut Vec<Waker>, waker: &Waker) {
+    if !list.iter().any(|noted| noted.will_wake(waker)) {
+        list.push(waker.clone());
+    }
+}
+
 /// What the driver must do after unlocking.
 #[derive(Debug, Default)]
 pub(crate) struct Todo {
