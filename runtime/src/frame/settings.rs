@@ -137,7 +137,7 @@ impl Settings {
 
     // wire 4.5: a smaller value than the initial one counts as the initial one.
     // wire 4.6: at most 2^31 - 1 calls and 65,536 bindings count; codec 0 is always accepted.
-    fn raise(&mut self) {
+    pub(crate) fn raise(&mut self) {
         let least = Self::initial();
         self.frame_limit = self.frame_limit.max(least.frame_limit);
         self.message_limit = self.message_limit.max(least.message_limit);

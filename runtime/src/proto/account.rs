@@ -25,11 +25,6 @@ impl Account {
         self.initial = setting.max(self.initial);
     }
 
-    /// The first total: no more is ever free at once, unless the receiver is asked.
-    pub(crate) fn window(&self) -> u64 {
-        self.initial
-    }
-
     pub(crate) fn available(&self) -> u64 {
         self.total.saturating_sub(self.spent)
     }
@@ -55,18 +50,33 @@ impl Account {
         grown
     }
 
-    /// The total to ask for with BLOCKED, if it was not asked for yet.
+    /// The total to ask for with BLOCKED, unless as much was asked for already (wire 7.6).
     pub(crate) fn ask(&mut self, cost: u64) -> Option<u64> {
         let wanted = self.spent.saturating_add(cost);
-        if wanted <= self.total || self.asked == wanted {
+        if wanted <= self.total || wanted <= self.asked {
             return None;
         }
         self.asked = wanted;
         Some(wanted)
     }
+
+    /// What was asked for and not spent since: so much was promised to follow (wire 7.8).
+    pub(crate) fn promised(&self) -> u64 {
+        self.asked.saturating_sub(self.spent)
+    }
+
+    /// What was asked for is no longer wanted.
+    pub(crate) fn forget_promise(&mut self) {
+        self.asked = self.asked.min(self.spent);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
 }
 
-/// The receiver's side of an account.
+/// The receiver's side of an account. Sums stop at their greatest value, which means no limit (wire 7.3).
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
     spent: u64,
@@ -91,12 +101,12 @@ impl Grant {
     pub(crate) fn apply_setting(&mut self, setting: u64) {
         let more = setting.saturating_sub(self.window);
         self.window += more;
-        self.total += more;
+        self.total = self.total.saturating_add(more);
     }
 
     /// A message arrived. False: the peer overdrew (wire 7.4).
     pub(crate) fn charge(&mut self, cost: u64) -> bool {
-        let fits = self.total - self.spent >= cost;
+        let fits = self.unspent() >= cost;
         if fits {
             self.spent += cost;
             self.held += cost;
@@ -118,36 +128,64 @@ impl Grant {
         self.held
     }
 
-    /// BLOCKED: the peer wants the total to reach this.
-    pub(crate) fn want(&mut self, total: u64) -> Option<u64> {
+    pub(crate) fn unspent(&self) -> u64 {
+        self.total - self.spent
+    }
+
+    /// What may be spent in all, as CREDIT says it.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub(crate) fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// Whether the peer asked for more than it was given.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted > self.total
+    }
+
+    /// BLOCKED: the peer wants the total to reach this. True: the total grew.
+    pub(crate) fn want(&mut self, total: u64) -> bool {
         self.wanted = total;
         self.flush()
     }
 
-    /// The new total to tell, if it is time: less than half of the window is unspent, or the peer waits.
-    pub(crate) fn due(&mut self) -> Option<u64> {
-        if self.total >= self.wanted && self.total - self.spent >= self.window / 2 {
-            return None;
-        }
-        self.flush()
+    /// Raises the total if it is time: less than half of the window is unspent, or the peer waits. True: it grew.
+    pub(crate) fn raise_if_due(&mut self) -> bool {
+        let due = self.wanted > self.total || self.unspent() < self.window.div_ceil(2);
+        due && self.flush()
     }
 
-    /// The new total to tell, if anything was gathered.
-    pub(crate) fn flush(&mut self) -> Option<u64> {
-        if self.gathered == 0 {
-            return None;
-        }
-        self.total += std::mem::take(&mut self.gathered);
-        Some(self.total)
+    /// Raises the total by what was gathered. True: it grew.
+    fn flush(&mut self) -> bool {
+        let before = self.total;
+        self.total = self.total.saturating_add(std::mem::take(&mut self.gathered));
+        self.total > before
     }
 
-    /// Raises the total to what one large message needs (wire 7.8), at most by `largest`.
-    pub(crate) fn raise_to(&mut self, wanted: u64, largest: u64) -> u64 {
-        self.total += std::mem::take(&mut self.gathered);
-        let wanted = wanted.min(self.spent.saturating_add(largest));
-        self.lent += wanted.saturating_sub(self.total);
-        self.total = self.total.max(wanted);
-        self.total
+    /// Raises the total to what one large message needs (wire 7.8), at most to `largest` unspent. True: it grew.
+    pub(crate) fn lend(&mut self, largest: u64) -> bool {
+        let grew = self.flush();
+        let wanted = self.wanted.min(self.spent.saturating_add(largest));
+        // What cannot be given is not waited for: nothing more is gathered for it.
+        self.wanted = wanted;
+        let lent = wanted.saturating_sub(self.total);
+        self.lent += lent;
+        self.total += lent;
+        grew || lent > 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Whether nothing is held and all of the window is free again, told or about to be.
+    #[cfg(test)]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.held == 0 && self.total.saturating_add(self.gathered) >= self.spent.saturating_add(self.window)
     }
 }
 
@@ -188,9 +226,10 @@ mod tests {
         let mut grant = Grant::new(100);
         assert!(grant.charge(50));
         grant.free(50);
-        assert_eq!(grant.due(), None);
+        assert!(!grant.raise_if_due());
         assert!(grant.charge(1));
-        assert_eq!(grant.due(), Some(150));
+        assert!(grant.raise_if_due());
+        assert_eq!(grant.total(), 150);
         assert_eq!(grant.held(), 1);
         assert!(!grant.charge(100));
     }
@@ -200,16 +239,32 @@ mod tests {
         let mut grant = Grant::new(100);
         assert!(grant.charge(80));
         grant.free(80);
-        assert_eq!(grant.raise_to(80 + 500, 10_000), 580);
+        grant.want(80 + 500);
+        assert!(grant.lend(10_000));
+        assert_eq!(grant.total(), 580);
         assert!(grant.charge(500));
         grant.free(500);
         // The window is whole again: 100 beyond what was spent.
-        assert_eq!(grant.flush(), Some(680));
+        assert!(grant.raise_if_due());
+        assert_eq!(grant.total(), 680);
     }
 
     #[test]
     fn a_peer_is_lent_no_more_than_the_largest_message() {
         let mut grant = Grant::new(100);
-        assert_eq!(grant.raise_to(u64::MAX, 1_000), 1_000);
+        grant.want(u64::MAX);
+        assert!(grant.lend(1_000));
+        assert_eq!(grant.total(), 1_000);
+        assert!(!grant.lend(1_000), "nothing more");
+    }
+
+    #[test]
+    fn an_account_without_limit_never_overflows() {
+        let mut grant = Grant::new(100);
+        grant.apply_setting(u64::MAX);
+        assert!(grant.charge(1_000));
+        grant.free(1_000);
+        assert!(!grant.want(u64::MAX), "there is nothing to tell");
+        assert_eq!(grant.total(), u64::MAX);
     }
 }

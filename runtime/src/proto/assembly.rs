@@ -20,28 +20,28 @@ pub(crate) enum Arrived {
 
 impl Assembly {
     /// Starts with the first frame's piece.
-    pub(crate) fn begin(piece: Piece) -> Result<Arrived, FrameError> {
-        let Some(total) = piece.total else { return Ok(Arrived::Whole(piece.bytes)) };
-        let missing = rest(total as usize, piece.bytes.len())?;
-        if missing == 0 {
-            return Ok(Arrived::Whole(piece.bytes));
-        }
+    pub(crate) fn begin(piece: Piece) -> Arrived {
+        let missing = piece.missing();
+        let Some(total) = piece.total.filter(|_| missing > 0) else { return Arrived::Whole(piece.bytes) };
         // The total is prepaid (wire 7.2), so reserving it at once is within what we granted.
         let mut buffer = BytesMut::with_capacity(total as usize);
         buffer.extend_from_slice(&piece.bytes);
-        Ok(Arrived::Begun(Self { missing, buffer: Some(buffer) }))
+        Arrived::Begun(Self { missing, buffer: Some(buffer) })
     }
 
-    /// Starts to read past a message that nobody wants. `None`: it is over already.
-    pub(crate) fn discard(piece: &Piece) -> Result<Option<Self>, FrameError> {
-        let Some(total) = piece.total else { return Ok(None) };
-        let missing = rest(total as usize, piece.bytes.len())?;
-        Ok((missing > 0).then_some(Self { missing, buffer: None }))
+    /// Reads past a message that nobody wants: how many bytes of it are still to come.
+    pub(crate) fn discard(piece: &Piece) -> Self {
+        Self { missing: piece.missing(), buffer: None }
+    }
+
+    /// Of a message that is no longer wanted: how many bytes of it are still to come.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// Takes a FRAGMENT. True: it was the last.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<bool, FrameError> {
-        self.missing = rest(self.missing, bytes.len())?;
+        take_from(&mut self.missing, bytes)?;
         if let Some(buffer) = &mut self.buffer {
             buffer.extend_from_slice(bytes);
         }
@@ -60,8 +60,10 @@ impl Assembly {
     }
 }
 
-fn rest(expected: usize, got: usize) -> Result<usize, FrameError> {
-    expected
-        .checked_sub(got)
-        .ok_or_else(|| FrameError::new(EndCode::Malformed, "6.2", "a message has more bytes than its total"))
+/// Counts a FRAGMENT's bytes towards those that are still to come. True: it was the last.
+pub(crate) fn take_from(missing: &mut usize, bytes: &[u8]) -> Result<bool, FrameError> {
+    *missing = missing.checked_sub(bytes.len()).ok_or_else(|| {
+        FrameError::new(EndCode::Malformed, "6.2", "a message has more bytes than its total")
+    })?;
+    Ok(*missing == 0)
 }

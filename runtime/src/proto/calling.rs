@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::assembly::{Arrived, Assembly};
+use super::assembly::Assembly;
+use super::items::Items;
 use crate::Status;
-use crate::frame::{FrameError, Piece, Reply, ReplyStatus};
+use crate::frame::ReplyStatus;
 
 /// How a call was answered; made a typed result outside the lock.
 #[derive(Debug)]
@@ -36,14 +37,20 @@ pub(crate) struct Slot {
     pub(crate) owned: bool,
     /// END was sent, or CANCEL.
     pub(crate) side_ended: bool,
+    /// CANCEL was sent.
+    pub(crate) cancelled: bool,
+    /// HEADERS were read, or an ITEM, after which they may not come (wire 9.5).
+    pub(crate) headers: bool,
+    /// What flows of the callee's items, if it was asked for items.
+    pub(crate) items: Option<Box<Items>>,
     /// How many calls left before this one (wire 11.3).
     order: u64,
     /// Where the CALL's last byte lies in all that was sent; `None` while it has not left.
     end: Option<u64>,
     /// A fragmented reply under way.
-    reply: Option<(Assembly, Bytes)>,
+    pub(crate) reply: Option<(Assembly, Bytes)>,
     /// What the reply under way is charged in the replies account.
-    held: u64,
+    pub(crate) held: u64,
     answer: Option<Answer>,
 }
 
@@ -69,12 +76,20 @@ impl Slot {
         limit: None,
         owned: false,
         side_ended: false,
+        cancelled: false,
+        headers: false,
+        items: None,
         order: 0,
         end: None,
         reply: None,
         held: 0,
         answer: None,
     };
+
+    /// Whether its caller was told.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.answer.is_some()
+    }
 }
 
 /// The table of our calls. A call's number is its place here, from 1.
@@ -163,88 +178,25 @@ impl Calling {
         slot.side_ended = true;
     }
 
-    /// REPLY (wire 8.5). `Ok(true)`: the call has its answer now.
-    pub(crate) fn reply(&mut self, number: u32, reply: Reply, cost: u64) -> Result<bool, FrameError> {
-        let Some(slot) = self.open(number) else { return Err(unexpected_reply()) };
-        if slot.reply.is_some() {
-            return Err(FrameError::unexpected("6.3", "REPLY while one is under way"));
-        }
-        slot.held += cost;
-        if let Some(status) = reply.status {
-            return Ok(self.answered(number, Answer::Failed { status, block: reply.block }));
-        }
-        let Some(piece) = reply.message else { return Err(unexpected_reply()) };
-        match Assembly::begin(piece)? {
-            Arrived::Whole(payload) => {
-                Ok(self.answered(number, Answer::Message { payload, block: reply.block }))
-            }
-            Arrived::Begun(mut assembly) => {
-                if !slot.owned {
-                    assembly.drop_bytes();
-                }
-                slot.reply = Some((assembly, reply.block));
-                Ok(false)
-            }
-        }
-    }
-
-    /// A REPLY that costs the call (wire 6.5, 8.5): its caller is told at once, the rest of it is read past.
-    /// `Ok(true)`: nothing more will come.
-    pub(crate) fn refuse_reply(
-        &mut self,
-        number: u32,
-        piece: &Piece,
-        why: Status,
-        cost: u64,
-    ) -> Result<bool, FrameError> {
-        let Some(slot) = self.open(number) else { return Err(unexpected_reply()) };
-        if slot.reply.is_some() {
-            return Err(FrameError::unexpected("6.3", "REPLY while one is under way"));
-        }
-        let rest = Assembly::discard(piece)?;
-        let over = rest.is_none();
-        slot.held += cost;
-        slot.reply = rest.map(|assembly| (assembly, Bytes::new()));
-        self.answered_early(number, Answer::Local(why));
-        if over {
-            self.slot(number).state = State::Done;
-        }
-        Ok(over)
-    }
-
-    /// FRAGMENT of a reply. `Ok(true)`: the call has its answer now.
-    pub(crate) fn fragment(&mut self, number: u32, bytes: &[u8]) -> Result<bool, FrameError> {
-        let Some(slot) = self.open(number) else { return Err(unexpected_reply()) };
-        let Some((assembly, _)) = &mut slot.reply else {
-            return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
-        };
-        if !assembly.add(bytes)? {
-            return Ok(false);
-        }
-        let Some((assembly, block)) = slot.reply.take() else { return Ok(false) };
-        let payload = assembly.finish().unwrap_or_default();
-        Ok(self.answered(number, Answer::Message { payload, block }))
-    }
-
-    /// The call is over at the callee. True: somebody waits for the answer.
+    /// The call is over at the callee. True: its caller is told now, by this.
     pub(crate) fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let slot = self.slot(number);
         slot.state = State::Done;
         slot.reply = None;
-        if slot.owned && slot.answer.is_none() {
-            slot.answer = Some(answer);
-        } else if !slot.owned {
-            self.late += u64::from(matches!(answer, Answer::Message { .. }));
-        }
-        self.slot(number).owned
+        slot.items = None;
+        let late = slot.cancelled && matches!(answer, Answer::Message { .. });
+        self.late += u64::from(late);
+        self.answered_early(number, answer)
     }
 
-    /// The caller is told before the callee has ended its side.
-    pub(crate) fn answered_early(&mut self, number: u32, answer: Answer) {
+    /// The caller is told before the callee has ended its side. True: by this.
+    pub(crate) fn answered_early(&mut self, number: u32, answer: Answer) -> bool {
         let slot = self.slot(number);
-        if slot.owned && slot.answer.is_none() {
+        let told = slot.owned && slot.answer.is_none();
+        if told {
             slot.answer = Some(answer);
         }
+        told
     }
 
     /// What the caller waits for, once; the caller then has no more to do with the call.
@@ -252,15 +204,7 @@ impl Calling {
         let slot = self.slot(number);
         let answer = slot.answer.take()?;
         slot.owned = false;
-        if let Some((assembly, _)) = &mut slot.reply {
-            assembly.drop_bytes();
-        }
         Some(answer)
-    }
-
-    /// What a call holds in the replies account, once.
-    pub(crate) fn take_held(&mut self, number: u32) -> u64 {
-        std::mem::take(&mut self.slot(number).held)
     }
 
     /// Nobody waits any more.
@@ -268,26 +212,29 @@ impl Calling {
         let slot = self.slot(number);
         slot.owned = false;
         slot.answer = None;
-        if let Some((assembly, _)) = &mut slot.reply {
-            assembly.drop_bytes();
-        }
     }
 
-    /// The numbers of the calls that have no answer, and whether each certainly was not run: it had not left
+    /// The numbers of the calls that have left and have no answer, and whether each certainly was not run: it had not left
     /// whole when `written` bytes were given to the transport, or lies beyond the peer's count (wire 13.2, 13.3).
     pub(crate) fn unanswered(&self, written: u64, count: Option<u64>) -> Vec<(u32, bool)> {
         let mut calls = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let not_run = match slot.state {
-                State::Idle | State::Done => continue,
-                State::Reserved | State::Queued(_) | State::QueuedLarge => true,
                 State::Sent => {
                     slot.end.is_none_or(|end| end > written) || count.is_some_and(|c| slot.order >= c)
                 }
+                _ => continue,
             };
             calls.push((index as u32 + 1, not_run));
         }
         calls
+    }
+
+    /// The calls that wait to leave.
+    pub(crate) fn queued(&self) -> Vec<u32> {
+        let numbered = self.slots.iter().enumerate();
+        let queued = numbered.filter(|(_, slot)| matches!(slot.state, State::Queued(_) | State::QueuedLarge));
+        queued.map(|(index, _)| index as u32 + 1).collect()
     }
 
     /// The calls that have left but lie beyond the peer's count (wire 11.3).
@@ -296,8 +243,4 @@ impl Calling {
         let beyond = numbered.filter(|(_, slot)| slot.state == State::Sent && slot.order >= count);
         beyond.map(|(index, _)| index as u32 + 1).collect()
     }
-}
-
-fn unexpected_reply() -> FrameError {
-    FrameError::unexpected("8.10", "an answer to a call that is not open")
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::calling::{Answer, State};
+use super::calling::Answer;
 use super::event::Event;
 use super::{Connection, Stop};
 use crate::error::EndedBy;
@@ -44,10 +44,15 @@ impl Connection {
 
     /// Why nothing can be opened now.
     pub(super) fn refusal(&self) -> Option<Status> {
-        if let Some(reason) = &self.farewell.ended {
-            return Some(Status::from(Error::Closed(reason.clone())).not_run());
+        self.takes_none().map(|why| Status::from(why).not_run())
+    }
+
+    /// Why the peer takes no call or push any more, if so: the connection is over, or it said GOAWAY (wire 11.4).
+    pub(super) fn takes_none(&self) -> Option<Error> {
+        match &self.farewell.ended {
+            Some(reason) => Some(Error::Closed(reason.clone())),
+            None => (self.farewell.theirs != Stage::None).then_some(Error::Draining),
         }
-        (self.farewell.theirs != Stage::None).then(|| Status::from(Error::Draining).not_run())
     }
 
     /// Begins to drain: intent, then the count, then what was taken is finished (wire 11.4).
@@ -82,6 +87,7 @@ impl Connection {
         self.farewell.intent = None;
         self.farewell.ours = Stage::Final;
         self.write_final(EndCode::None, "drained");
+        self.drop_pushes_under_way();
         self.check_drained();
     }
 
@@ -91,11 +97,12 @@ impl Connection {
         GoAway { code, last, reason }.encode(self.outbox.small());
     }
 
-    /// A drain is done when nothing is open either way.
+    /// A drain is done when nothing is open either way, and our own pushes have left.
     pub(super) fn check_drained(&mut self) {
         let done = self.farewell.ours == Stage::Final
             && self.calling.busy() == 0
             && self.serving.busy() == 0
+            && !self.outbox.has_large()
             && !self.is_over();
         if done {
             self.end(Reason::new(EndedBy::Us, EndCode::None, "drained"), Written::All);
@@ -107,7 +114,6 @@ impl Connection {
         if self.is_over() {
             return;
         }
-        self.outbox.drop_large();
         self.write_final(code, text);
         self.farewell.ours = Stage::Final;
         self.end(Reason::new(EndedBy::Us, code, text), Written::All);
@@ -130,13 +136,11 @@ impl Connection {
         self.end(reason, Written::Only(written));
     }
 
-    pub(super) fn on_go_away(&mut self, go_away: GoAway) {
-        let taken = match (&go_away.last, go_away.code) {
-            (Some(taken), _) => *taken,
-            (None, _) => return self.on_intent(),
-        };
+    pub(super) fn on_go_away(&mut self, go_away: &GoAway) {
+        let Some(taken) = go_away.last else { return self.on_intent() };
         if go_away.code != EndCode::None {
             let reason = Reason::new(EndedBy::Peer, go_away.code, go_away.reason.to_string());
+            self.pushes_taken(taken.pushes);
             return self.end(reason, Written::Taken(taken.calls));
         }
         if self.farewell.theirs == Stage::Final {
@@ -144,26 +148,29 @@ impl Connection {
         }
         self.on_intent();
         self.farewell.theirs = Stage::Final;
+        self.pushes_taken(taken.pushes);
         for number in self.calling.beyond(taken.calls) {
+            // The peer discards all of it without an answer: no CANCEL (wire 11.3).
             self.calling.slot(number).side_ended = true;
-            self.outbox_forget(number);
-            let status = Status::from(Error::Draining).not_run();
-            self.calling.answered(number, Answer::Local(status));
-            self.call_answered(number);
+            self.outbox.withdraw_large_call(CallId::new(self.role, number));
+            self.call_answered(number, Answer::Local(Status::from(Error::Draining).not_run()));
+        }
+        for lane in self.outbox.drop_pushes() {
+            self.large_push_ended(lane);
         }
         self.check_drained();
     }
 
-    /// The peer takes no new calls: those that have not left are withdrawn, those that wait are told.
+    /// The peer takes no new calls: those that have not left are withdrawn, those that wait are told (wire 11.4).
     fn on_intent(&mut self) {
-        if self.farewell.theirs == Stage::None {
-            self.farewell.theirs = Stage::Intent;
-            self.events.push_back(Event::PeerDrains);
+        if self.farewell.theirs != Stage::None {
+            return;
         }
-    }
-
-    fn outbox_forget(&mut self, number: u32) {
-        self.outbox.withdraw_large_call(CallId::new(self.role, number));
+        self.farewell.theirs = Stage::Intent;
+        self.events.push_back(Event::PeerDrains);
+        for number in self.calling.queued() {
+            self.withdraw_call(number, Error::Draining);
+        }
     }
 
     /// The end: every open call is told, once (wire 11.7, 13).
@@ -173,27 +180,34 @@ impl Connection {
             Written::Only(bytes) => (bytes, None),
             Written::Taken(count) => (u64::MAX, Some(count)),
         };
+        self.farewell.ended = Some(reason.clone());
+        for number in self.calling.queued() {
+            self.withdraw_call(number, Error::Closed(reason.clone()));
+        }
+        self.outbox.close();
+        // Callers with a permit find the connection over when they come to open their call.
         for (number, not_run) in self.calling.unanswered(bytes, count) {
-            if let State::Queued(start) = self.calling.slot(number).state {
-                self.outbox.withdraw(CallId::new(self.role, number), start);
-            }
-            if self.calling.slot(number).state == State::Reserved {
-                // Its caller finds the connection over when it comes to open the call.
-                continue;
-            }
             let status = Status::from(Error::Closed(reason.clone()));
             let status = if not_run { status.not_run() } else { status };
-            self.calling.answered(number, Answer::Local(status));
-            self.events.push_back(Event::Answered(number));
+            self.call_answered(number, Answer::Local(status));
         }
-        for number in self.serving.running().collect::<Vec<_>>() {
+        for number in self.serving.end() {
             let id = CallId::new(self.role.other(), number);
             self.events.push_back(Event::Stopped(id, Stop::Cancelled));
         }
-        self.outbox.drop_large();
-        self.replies_waiting.clear();
-        self.farewell.ended = Some(reason.clone());
+        self.forget_peer();
         self.events.push_back(Event::Ended(reason));
+    }
+
+    /// Nothing is owed to the peer any more, nor waited for.
+    fn forget_peer(&mut self) {
+        self.replies_waiting.clear();
+        self.held.clear();
+        self.lanes.inn.iter_mut().for_each(|inn| inn.under_way = None);
+        self.pong_owed = None;
+        self.owed = super::Owed::default();
+        self.farewell.intent = None;
+        self.wheel.clear_all();
     }
 
     /// Why it ended, if it has.
@@ -203,6 +217,7 @@ impl Connection {
 }
 
 /// What is known of how much of our bytes counts.
+#[derive(Clone, Copy)]
 enum Written {
     /// All that has left the outbox.
     All,

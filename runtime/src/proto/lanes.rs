@@ -2,11 +2,9 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use super::account::{Account, Grant};
 use super::assembly::Assembly;
-use crate::frame::RouteRef;
+use super::event::InboundPush;
 
 /// A lane towards the peer.
 #[derive(Debug)]
@@ -14,6 +12,8 @@ pub(crate) struct LaneOut {
     pub(crate) account: Account,
     /// The large push that is on its way, by its place among all pushes: the lane waits for its end (wire 10.3).
     pub(crate) busy: Option<u64>,
+    /// Nobody wants to send any more what BLOCKED promised (wire 7.8).
+    pub(crate) unwanted: bool,
 }
 
 /// A lane from the peer.
@@ -22,19 +22,21 @@ pub(crate) struct LaneIn {
     pub(crate) grant: Grant,
     /// A push under way, and what it will be.
     pub(crate) under_way: Option<PushUnderWay>,
-    /// The total that the peer asked for, not given yet (wire 7.8).
-    pub(crate) wanted: Option<u64>,
+    /// It is among those that ask for a large grant.
+    pub(crate) asks: bool,
+    /// The peer must be told the new total.
+    pub(crate) owed: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct PushUnderWay {
     pub(crate) assembly: Assembly,
-    pub(crate) route: RouteRef,
-    pub(crate) block: Bytes,
-    pub(crate) cost: u64,
-    /// It is only read past: over the limit.
-    pub(crate) refused: bool,
+    /// What it will be; `None`: it is over a limit, and only read past.
+    pub(crate) push: Option<InboundPush>,
 }
+
+/// So many lanes towards a peer are used, however many it offers: each takes memory.
+const LANES_USED: u32 = 1_024;
 
 /// All lanes, both directions, and what was counted.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub(crate) struct Lanes {
     pub(crate) peer_taken: u64,
     /// Lanes that wait for a large grant, in the order of asking.
     pub(crate) asking: VecDeque<u32>,
+    /// The one that was given it last (wire 7.8).
+    pub(crate) turn: Option<u32>,
 }
 
 impl Lanes {
@@ -75,16 +79,25 @@ impl Lanes {
             ended: 0,
             peer_taken: 0,
             asking: VecDeque::new(),
+            turn: None,
         }
     }
 
-    /// The lane towards the peer, which is within its limit.
-    pub(crate) fn out(&mut self, lane: u32) -> &mut LaneOut {
+    /// How many lanes towards the peer there are.
+    pub(crate) fn used(&self) -> u32 {
+        self.peer_lanes.clamp(1, LANES_USED)
+    }
+
+    /// The lane towards the peer; `None` if there is none of this number.
+    pub(crate) fn out(&mut self, lane: u32) -> Option<&mut LaneOut> {
+        if lane >= self.used() {
+            return None;
+        }
         let credit = self.peer_credit;
         while self.out.len() <= lane as usize {
-            self.out.push(LaneOut { account: Account::new(credit), busy: None });
+            self.out.push(LaneOut { account: Account::new(credit), busy: None, unwanted: false });
         }
-        &mut self.out[lane as usize]
+        self.out.get_mut(lane as usize)
     }
 
     /// The lane from the peer; `None` if it is over our limit.
@@ -94,7 +107,7 @@ impl Lanes {
         }
         let credit = self.our_credit;
         while self.inn.len() <= lane as usize {
-            self.inn.push(LaneIn { grant: Grant::new(credit), under_way: None, wanted: None });
+            self.inn.push(LaneIn { grant: Grant::new(credit), under_way: None, asks: false, owed: false });
         }
         Some(&mut self.inn[lane as usize])
     }

@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 
 impl Life {
     pub(crate) fn new(now: Instant, waits: Waits) -> Self {
-        let hello_by = Some(now + waits.hello);
+        let hello_by = now.checked_add(waits.hello);
         Self { waits, hello_by, last_read: now, pinged: None, stalled_since: None }
     }
 
@@ -52,34 +52,39 @@ impl Life {
         self.stalled_since = more_to_write.then_some(now);
     }
 
-    pub(crate) fn next(&self) -> Instant {
-        let mut next = match self.pinged {
-            None => self.last_read + self.waits.idle,
-            Some(at) => at + self.waits.pong,
-        };
-        if let Some(at) = self.hello_by {
-            next = next.min(at);
+    /// When the peer must be pinged, or answer our ping; none if it is never pinged.
+    fn silence_until(&self) -> Option<Instant> {
+        match self.pinged {
+            // As in setting 16: 0 is never (wire 4.6).
+            None if self.waits.idle.is_zero() => None,
+            None => self.last_read.checked_add(self.waits.idle),
+            Some(at) => at.checked_add(self.waits.pong),
         }
-        if let Some(since) = self.stalled_since {
-            next = next.min(since + self.waits.stall);
-        }
-        next
+    }
+
+    fn stall_until(&self) -> Option<Instant> {
+        self.stalled_since?.checked_add(self.waits.stall)
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        [self.silence_until(), self.hello_by, self.stall_until()].into_iter().flatten().min()
     }
 
     pub(crate) fn check(&mut self, now: Instant) -> Verdict {
-        if self.hello_by.is_some_and(|at| now >= at) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        if is_due(self.hello_by) {
             return Verdict::Dead("no HELLO or READY within `connect_timeout`");
         }
-        if self.stalled_since.is_some_and(|since| now >= since + self.waits.stall) {
+        if is_due(self.stall_until()) {
             return Verdict::Dead("the other end reads nothing: no write progress within `write_stall`");
         }
-        match self.pinged {
-            Some(at) if now >= at + self.waits.pong => Verdict::Dead("silence: no byte within `keepalive`"),
-            None if now >= self.last_read + self.waits.idle => {
+        match (is_due(self.silence_until()), self.pinged) {
+            (true, Some(_)) => Verdict::Dead("silence: no byte within `keepalive`"),
+            (true, None) => {
                 self.pinged = Some(now);
                 Verdict::Ping
             }
-            _ => Verdict::Fine,
+            (false, _) => Verdict::Fine,
         }
     }
 }

@@ -4,18 +4,23 @@
 //!
 //! | file | what of the connection |
 //! |---|---|
-//! | `calling` `opening` | the calls that this end opens |
-//! | `serving` `replying` | the calls that the peer opens |
-//! | `lanes` `pushing` | pushes, both ways |
-//! | `receive` | what each kind of frame does |
+//! | `calling` `opening` `answers` | the calls that this end opens: the table, what their callers do, what their callees say |
+//! | `serving` `requests` `replying` | the calls that the peer opens: the table, what their callers say, what their handlers do |
+//! | `lanes` `pushing` `arriving` | pushes: the lanes, ours, the peer's |
+//! | `receive` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
+//! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
-//! | `account` `routes` `wheel` `life` `assembly` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments, what waits to be written |
+//! | `account` `routes` `wheel` `life` `assembly` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments, streams, what waits to be written |
 
 mod account;
+mod answers;
+mod arriving;
 mod assembly;
 mod calling;
+mod crediting;
 mod ending;
 mod event;
+mod items;
 mod lanes;
 mod life;
 mod opening;
@@ -24,6 +29,7 @@ mod pushing;
 mod queries;
 mod receive;
 mod replying;
+mod requests;
 mod routes;
 mod serving;
 #[cfg(test)]
@@ -35,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use self::account::{Account, Grant};
 use self::calling::Calling;
+use self::crediting::Owed;
 use self::ending::Farewell;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict, Waits};
@@ -84,6 +91,9 @@ pub(crate) struct Connection {
     farewell: Farewell,
     pinged: u64,
     pong_owed: Option<u64>,
+    owed: Owed,
+    /// Calls that wait until what we have to write leaves (wire 7.11).
+    held: VecDeque<u32>,
     events: VecDeque<Event>,
     left: Vec<Left>,
 }
@@ -96,6 +106,8 @@ struct Peer {
     wants_auth: bool,
     ready: bool,
     auths: u32,
+    /// The number of its last PING.
+    pinged: Option<u64>,
     /// What binds us now (wire 4.3).
     settings: Settings,
 }
@@ -104,7 +116,8 @@ impl Connection {
     /// A connection that has just come about; its HELLO waits to be written.
     pub(crate) fn new(role: Role, config: &Config, announced: Announced, now: Instant) -> Self {
         let initial = Settings::initial();
-        let ours = Settings { serves: announced.serves, calls: announced.calls, ..config.settings() };
+        let mut ours = Settings { serves: announced.serves, calls: announced.calls, ..config.settings() };
+        count(&mut ours);
         let waits = Waits {
             hello: config.connect_timeout,
             idle: config.keepalive_idle,
@@ -131,9 +144,18 @@ impl Connection {
             farewell: Farewell::default(),
             pinged: 0,
             pong_owed: None,
+            owed: Owed::default(),
+            held: VecDeque::new(),
             events: VecDeque::new(),
             left: Vec::new(),
-            peer: Peer { hello: None, wants_auth: false, ready: false, auths: 0, settings: initial },
+            peer: Peer {
+                hello: None,
+                wants_auth: false,
+                ready: false,
+                auths: 0,
+                pinged: None,
+                settings: initial,
+            },
             ours,
         };
         connection.say_hello();
@@ -152,6 +174,7 @@ impl Connection {
     }
 
     /// Which end this is.
+    #[allow(dead_code, reason = "for whoever debugs a session")]
     pub(crate) fn role(&self) -> Role {
         self.role
     }
@@ -174,8 +197,8 @@ impl Connection {
         match self.life.check(now) {
             Verdict::Fine => {}
             Verdict::Ping => {
-                self.ping();
                 self.outbox.shrink();
+                self.ping();
             }
             Verdict::Dead(why) => return self.fail(EndCode::Timeout, why),
         }
@@ -195,11 +218,7 @@ impl Connection {
         if self.is_over() {
             return None;
         }
-        let mut next = self.life.next();
-        for at in [self.wheel.next(), self.drain_timeout()].into_iter().flatten() {
-            next = next.min(at);
-        }
-        Some(next)
+        [self.life.next(), self.wheel.next(), self.drain_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing for the session to do.
@@ -210,13 +229,16 @@ impl Connection {
 
     /// Whether [`poll_batch`](Self::poll_batch) would give anything.
     pub(crate) fn has_output(&self) -> bool {
-        self.pong_owed.is_some() || !self.outbox.is_empty()
+        self.pong_owed.is_some() || !self.owed.is_empty() || !self.outbox.is_empty()
     }
 
     /// Refills `batch`, which is empty, with what waits to be written.
     pub(crate) fn poll_batch(&mut self, now: Instant, batch: &mut Batch) {
         if let Some(number) = self.pong_owed.take() {
             Pong { number, pushes_taken: self.lanes.taken }.encode(self.outbox.control());
+        }
+        if !self.owed.is_empty() {
+            self.write_owed();
         }
         let was_full = self.outbox.waiting() >= self.send_buffer;
         let piece = self.piece();
@@ -226,9 +248,10 @@ impl Connection {
             self.has_left(what);
         }
         self.left = left;
-        if was_full {
+        if was_full && !self.is_over() {
             self.events.extend([Event::CallRoom, Event::LaneRoom]);
         }
+        self.release_held();
         if !batch.is_empty() {
             self.life.write_progress(now, true);
         }
@@ -240,9 +263,8 @@ impl Connection {
             Left::CallEnded(id, at) => self.calling.ended(id.number(), at),
             Left::ReplyEnded(id) => self.end_served(id.number(), None),
             Left::PushEnded(lane) => {
-                self.lanes.out(lane).busy = None;
-                self.lanes.ended += 1;
-                self.events.push_back(Event::LaneRoom);
+                self.large_push_ended(lane);
+                self.check_drained();
             }
         }
     }
@@ -267,11 +289,7 @@ impl Connection {
     /// The peer's settings come into force (wire 4.3, 7.3).
     fn peer_ready(&mut self) {
         let Some(mut settings) = self.peer.hello.clone() else { return };
-        // The largest message fits, whatever was announced (wire 7.7).
-        let least =
-            MESSAGE_COST + 1_024 + u64::from(settings.metadata_limit) + u64::from(settings.message_limit);
-        settings.calls_credit = settings.calls_credit.max(least);
-        settings.replies_credit = settings.replies_credit.max(least);
+        count(&mut settings);
         self.peer.ready = true;
         self.life.peer_ready();
         self.calls_account.apply_setting(settings.calls_credit);
@@ -295,6 +313,17 @@ impl Connection {
             dropped_pushes: self.lanes.dropped,
         }
     }
+}
+
+/// Settings as they count.
+// wire 4.5: a smaller value than the initial one counts as the initial one.
+// wire 7.7: the largest call and reply fit into their accounts.
+fn count(settings: &mut Settings) {
+    settings.raise();
+    let limits = u64::from(settings.metadata_limit) + u64::from(settings.message_limit);
+    let least = MESSAGE_COST + 1_024 + limits;
+    settings.calls_credit = settings.calls_credit.max(least);
+    settings.replies_credit = settings.replies_credit.max(least);
 }
 
 /// What a connection holds at a moment, and what it has counted.

@@ -5,13 +5,17 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::calling::{Answer, State};
+use super::items::Items;
 use super::outbox::{Large, LargeKind};
 use super::routes::OurRoute;
 use super::{Connection, Event, MESSAGE_COST, Shape};
 use crate::frame::{
-    Bind, CallHead, CallId, Cancel, Credit, Outline, RouteOut, RouteRef, Scope, Settings, Text,
+    Bind, CallHead, CallId, Cancel, Credit, Outline, ROUTE_LIMIT, RouteOut, RouteRef, Scope, Settings, Text,
 };
 use crate::{Error, MethodSpec, Status};
+
+/// What a frame may hold ahead of its message beside the block: fields, and the longest route or status text.
+const HEAD: usize = 64 + ROUTE_LIMIT;
 
 /// A call that is about to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +76,7 @@ impl Connection {
         }
         self.check_size(route.max_message(), len)?;
         self.check_block(block)?;
-        let name = route.name().len();
-        if name == 0 || name > 1_024 {
+        if !(1..=ROUTE_LIMIT).contains(&route.name().len()) {
             return Err(Status::invalid_argument("a route has 1 to 1,024 bytes").not_run());
         }
         Ok(())
@@ -99,10 +102,9 @@ impl Connection {
     }
 
     pub(super) fn check_block(&self, size: usize) -> Result<(), Status> {
-        let limit = match self.peer.ready {
-            true => self.peer.settings.metadata_limit as usize,
-            false => Settings::initial().metadata_limit as usize,
-        };
+        // The block stands in one frame, whatever the limit of blocks is (wire 6.1).
+        let frame = self.peer.settings.frame_limit as usize - HEAD;
+        let limit = frame.min(self.peer.settings.metadata_limit as usize);
         if size <= limit {
             return Ok(());
         }
@@ -124,7 +126,7 @@ impl Connection {
     pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
         let room = self.calling.has_room() && self.has_buffer();
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
-        if !room || too_early || self.is_over() {
+        if !room || too_early || self.refusal().is_some() {
             return None;
         }
         if self.calls_account.available() < cost.saturating_add(keep) {
@@ -148,7 +150,7 @@ impl Connection {
         len <= self.max_fragment && fields + len <= self.peer.settings.frame_limit as usize
     }
 
-    /// Opens a small call; `write` appends its message.
+    /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run.
     pub(crate) fn open_call(
         &mut self,
         now: Instant,
@@ -156,6 +158,10 @@ impl Connection {
         opening: Opening<'_>,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
+        if let Some(why) = self.takes_none() {
+            self.drop_permit(permit);
+            return Err(why);
+        }
         let id = CallId::new(self.role, permit.number);
         let route = self.route_out(opening.route);
         let deadline = opening.deadline.map(|at| super::outbox::millis_left(at, now));
@@ -175,7 +181,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Opens a large call, whose message was encoded outside the lock.
+    /// Opens a large call, whose message was encoded outside the lock. If the connection has ended meanwhile, or the
+    /// peer takes no more calls, the call is answered at once.
     pub(crate) fn open_large_call(&mut self, permit: Permit, opening: Opening<'_>, message: Bytes) {
         let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
         let route = match self.route_out(opening.route) {
@@ -187,6 +194,9 @@ impl Connection {
         let block = Bytes::copy_from_slice(opening.block);
         self.outbox.push_large(Large { what, block, message, begun: false });
         self.opened(permit.number, State::QueuedLarge, opening);
+        if let Some(why) = self.takes_none() {
+            self.withdraw_call(permit.number, why);
+        }
     }
 
     fn opened(&mut self, number: u32, state: State, opening: Opening<'_>) {
@@ -196,6 +206,9 @@ impl Connection {
         let reserved = std::mem::replace(&mut slot.cost, cost);
         slot.state = state;
         slot.limit = opening.limit;
+        if matches!(opening.shape, Shape::ServerStream | Shape::Bidi) {
+            slot.items = Some(Box::new(Items::new(self.ours.stream_credit)));
+        }
         self.calls_account.refund(reserved.saturating_sub(cost));
         if let Some(at) = opening.deadline {
             self.wheel.set(number * 2, at);
@@ -206,8 +219,7 @@ impl Connection {
     pub(crate) fn drop_permit(&mut self, permit: Permit) {
         let cost = self.calling.slot(permit.number).cost;
         self.calls_account.refund(cost);
-        self.calling.release(permit.number);
-        self.events.push_back(Event::CallRoom);
+        self.release_call(permit.number);
     }
 
     /// The answer, once it is there. The call is over for its caller then.
@@ -222,13 +234,10 @@ impl Connection {
         match self.calling.slot(number).state {
             State::Idle => debug_assert!(false, "a call is let go of once"),
             State::Reserved => self.drop_permit(Permit { number }),
-            State::Done => {
-                self.calling.disown(number);
-                self.settle_call(number);
-            }
-            State::Queued(_) | State::QueuedLarge | State::Sent => {
+            State::Queued(_) | State::QueuedLarge | State::Sent | State::Done => {
                 self.calling.disown(number);
                 self.stop_call(number, GivenUp::Dropped);
+                self.settle_call(number);
             }
         }
     }
@@ -237,68 +246,75 @@ impl Connection {
     pub(super) fn expire_call(&mut self, number: u32) {
         let limit = self.calling.slot(number).limit.unwrap_or_default();
         let status = Status::from(Error::Deadline { limit });
-        let withdrawn = self.stop_call(number, GivenUp::Expired);
-        let status = if withdrawn { status.not_run() } else { status };
-        if withdrawn {
-            self.calling.answered(number, Answer::Local(status));
+        if self.stop_call(number, GivenUp::Expired) {
+            self.call_answered(number, Answer::Local(status.not_run()));
         } else {
-            self.calling.answered_early(number, Answer::Local(status));
+            self.answer_early(number, Answer::Local(status));
         }
-        self.events.push_back(Event::Answered(number));
+    }
+
+    /// A call that has not left is not to leave any more: it was not run.
+    pub(super) fn withdraw_call(&mut self, number: u32, why: Error) {
+        if self.stop_call(number, GivenUp::Dropped) {
+            self.call_answered(number, Answer::Local(Status::from(why).not_run()));
+        }
     }
 
     /// Withdraws a call that has not left, or tells the callee to stop. True: withdrawn, so it was not run.
     fn stop_call(&mut self, number: u32, why: GivenUp) -> bool {
         self.wheel.clear(number * 2);
         let id = CallId::new(self.role, number);
-        let withdrawn = match self.calling.slot(number).state {
-            State::Queued(start) => {
-                self.outbox.withdraw(id, start);
-                true
-            }
-            State::QueuedLarge => self.outbox.withdraw_large_call(id),
-            _ => {
-                // A request that is half sent is not finished: CANCEL ends our side (wire 8.8).
+        let slot = self.calling.slot(number);
+        match slot.state {
+            State::Queued(start) => self.outbox.withdraw(id, start),
+            State::QueuedLarge => {
                 self.outbox.withdraw_large_call(id);
-                false
             }
-        };
-        if withdrawn {
-            self.withdrawn(number);
-        } else {
-            self.calling.slot(number).side_ended = true;
-            Cancel { id, expired: why == GivenUp::Expired }.encode(self.outbox.control());
+            State::Sent if !slot.cancelled => {
+                slot.cancelled = true;
+                self.say_cancel(number, why);
+                self.discard_rest(number);
+                return false;
+            }
+            State::Sent | State::Idle | State::Reserved | State::Done => return false,
         }
-        withdrawn
+        // Nothing of it was sent: nothing was spent, and nobody owes an answer (wire 13).
+        slot.side_ended = true;
+        slot.state = State::Done;
+        let cost = std::mem::take(&mut slot.cost);
+        self.calls_account.refund(cost);
+        true
     }
 
-    /// Nothing of it was sent: nothing was spent, and nobody owes an answer.
-    pub(super) fn withdrawn(&mut self, number: u32) {
-        let slot = self.calling.slot(number);
-        slot.side_ended = true;
-        let cost = std::mem::take(&mut slot.cost);
-        let owned = slot.owned;
-        self.calls_account.refund(cost);
-        if !owned {
-            self.calling.release(number);
+    /// The callee has ended its side: ours ends too, if it has not (wire 8.9).
+    pub(super) fn end_our_side(&mut self, number: u32) {
+        if !self.calling.slot(number).side_ended {
+            self.say_cancel(number, GivenUp::Dropped);
         }
-        self.events.push_back(Event::CallRoom);
+    }
+
+    fn say_cancel(&mut self, number: u32, why: GivenUp) {
+        let id = CallId::new(self.role, number);
+        // A request that is half sent is not finished: CANCEL ends our side (wire 8.8).
+        self.outbox.withdraw_large_call(id);
+        self.calling.slot(number).side_ended = true;
+        Cancel { id, expired: why == GivenUp::Expired }.encode(self.outbox.control());
     }
 
     /// Frees the number once the answer is taken, or nobody wants it, and both sides have ended (wire 8).
     pub(super) fn settle_call(&mut self, number: u32) {
         let slot = self.calling.slot(number);
-        if slot.state != State::Done || slot.owned {
-            return;
+        if slot.state == State::Done && !slot.owned {
+            self.release_call(number);
         }
-        if !slot.side_ended {
-            // The callee answered before we had sent all (wire 8.9).
-            self.stop_call(number, GivenUp::Dropped);
-        }
-        self.wheel.clear(number * 2);
+    }
+
+    fn release_call(&mut self, number: u32) {
         self.calling.release(number);
-        self.events.push_back(Event::CallRoom);
-        self.check_drained();
+        if !self.is_over() {
+            self.events.push_back(Event::CallRoom);
+            self.check_drained();
+        }
     }
 
     pub(super) fn route_out<'a>(&mut self, route: OpenRoute<'a>) -> RouteOut<'a> {

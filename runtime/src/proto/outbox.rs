@@ -97,7 +97,7 @@ impl LargeKind {
 }
 
 /// What of the calls and pushes went into a batch.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Left {
     /// A CALL's first byte: from here on it counts as opened.
     CallBegun(CallId),
@@ -119,6 +119,12 @@ pub(crate) struct Outbox {
     large_bytes: usize,
     /// All bytes that ever went into a batch.
     handed_over: u64,
+    /// How many batches there were.
+    batches: u64,
+    /// Nothing may be added any more: the last word is said (wire 11.5).
+    closed: bool,
+    /// Where frames go that come too late.
+    scrap: BytesMut,
 }
 
 impl Outbox {
@@ -133,12 +139,34 @@ impl Outbox {
 
     /// Where control frames are encoded: they pass everything else.
     pub(crate) fn control(&mut self) -> &mut BytesMut {
-        &mut self.control
+        if self.closed { self.scrap() } else { &mut self.control }
     }
 
     /// Where small frames are encoded in place.
     pub(crate) fn small(&mut self) -> &mut BytesMut {
-        &mut self.small
+        if self.closed { self.scrap() } else { &mut self.small }
+    }
+
+    #[cold]
+    fn scrap(&mut self) -> &mut BytesMut {
+        self.scrap.clear();
+        &mut self.scrap
+    }
+
+    /// What is encoded now is the last that goes out.
+    pub(crate) fn close(&mut self) {
+        self.drop_large();
+        self.closed = true;
+    }
+
+    /// How many batches there were: what was encoded since the last one has not left.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches
+    }
+
+    /// Whether a large message waits or is on its way.
+    pub(crate) fn has_large(&self) -> bool {
+        !self.large.is_empty()
     }
 
     /// The frame from `start` to the end of `small` is a CALL.
@@ -155,6 +183,9 @@ impl Outbox {
     }
 
     pub(crate) fn push_large(&mut self, large: Large) {
+        if self.closed {
+            return;
+        }
         self.large_bytes += large.message.len();
         self.large.push_back(large);
     }
@@ -179,12 +210,24 @@ impl Outbox {
     /// Gives the memory back: nothing is going on.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
-            *self = Self { handed_over: self.handed_over, ..Self::default() };
+            let Self { handed_over, batches, closed, .. } = *self;
+            *self = Self { handed_over, batches, closed, ..Self::default() };
         }
     }
 
-    /// Nothing more is to be sent but what is encoded already: the connection ends.
-    pub(crate) fn drop_large(&mut self) {
+    /// Large pushes that nobody will take: the lanes that were busy with them.
+    pub(crate) fn drop_pushes(&mut self) -> Vec<u32> {
+        let mut lanes = Vec::new();
+        self.large.retain(|large| {
+            let LargeKind::Push { lane, .. } = large.what else { return true };
+            self.large_bytes -= large.message.len();
+            lanes.push(lane);
+            false
+        });
+        lanes
+    }
+
+    fn drop_large(&mut self) {
         self.large.clear();
         self.large_bytes = 0;
     }
@@ -192,6 +235,7 @@ impl Outbox {
     /// Moves what waits into `batch`, which is empty. `piece` is the largest fragment.
     pub(crate) fn fill(&mut self, now: Instant, piece: usize, batch: &mut Batch, left: &mut Vec<Left>) {
         debug_assert!(batch.is_empty());
+        self.batches += 1;
         let small_begins = self.handed_over + self.control.len() as u64;
         self.handed_over = small_begins + self.small.len() as u64;
         for (id, end) in self.fresh.drain(..) {
@@ -221,13 +265,15 @@ impl Outbox {
                 }
             }
             let bytes = large.message.split_to(piece.min(large.message.len()));
-            FragmentHead { of: large.what.of() }.encode(bytes.len(), &mut heads);
+            // A message without a byte is whole with its head (wire 6.2).
+            if !bytes.is_empty() {
+                FragmentHead { of: large.what.of() }.encode(bytes.len(), &mut heads);
+            }
             let head = heads.split().freeze();
             filled += head.len() + bytes.len();
             self.handed_over += (head.len() + bytes.len()) as u64;
             self.large_bytes -= bytes.len();
-            batch.fragments.push_back(head);
-            batch.fragments.push_back(bytes);
+            batch.fragments.extend([head, bytes].into_iter().filter(|bytes| !bytes.is_empty()));
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
             } else {

@@ -5,9 +5,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::opening::{OpenRoute, exact, write_guarded};
 use super::outbox::{Large, LargeKind};
-use super::{Connection, MESSAGE_COST};
-use crate::frame::{Credit, Outline, PushHead, RouteOut, RouteRef, Scope, Settings, Text};
-use crate::{Error, Status};
+use super::{Connection, Event, MESSAGE_COST};
+use crate::frame::{Credit, FragmentOf, Outline, PushHead, Reset, RouteOut, RouteRef, Scope, Settings, Text};
+use crate::{Code, Error, Status};
 
 /// A push that is about to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -37,28 +37,76 @@ impl Connection {
 
     /// The lane that a push of this service takes: a service has one, as far as the peer's lanes go.
     pub(crate) fn lane_of(&self, service: u32) -> u32 {
-        service % self.lanes.peer_lanes.max(1)
+        service % self.lanes.used()
     }
 
-    /// Whether there is room in the lane now.
+    /// Whether there is room in the lane now. If credit is wanting, the peer is asked for it, which is a promise to
+    /// push once it is there (wire 7.8): who then no longer wants to says so with
+    /// [`push_unwanted`](Self::push_unwanted).
     pub(crate) fn push_room(&mut self, pushing: &Pushing<'_>) -> PushRoom {
+        if self.refusal().is_some() {
+            return PushRoom::Full("the other end takes no more pushes");
+        }
         let cost = self.push_cost(pushing);
         let in_place = self.fits_in_place(pushing.route, pushing.len, pushing.block.len());
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
         if !self.has_buffer() {
             return PushRoom::Full("the write buffer is full (`send_buffer`)");
         }
-        let lane = self.lanes.out(pushing.lane);
+        let Some(lane) = self.lanes.out(pushing.lane) else {
+            return PushRoom::Full("the other end has no such lane (`max_lanes` there)");
+        };
         if lane.busy.is_some() {
             return PushRoom::Full("a large push is still on its way in this lane");
         }
-        if too_early || lane.account.available() < cost {
+        if too_early {
+            return PushRoom::Full("the other end has not said yet how large a push may be");
+        }
+        lane.unwanted = false;
+        if lane.account.available() < cost {
             if let Some(total) = lane.account.ask(cost) {
                 Credit { scope: Scope::Lane(pushing.lane), total }.encode_blocked(self.outbox.control());
             }
             return PushRoom::Full("the other end has not taken earlier pushes (`lane_credit` there)");
         }
         if in_place { PushRoom::InPlace } else { PushRoom::Large }
+    }
+
+    /// Of those that [`push_room`](Self::push_room) had wait for credit in this lane, nobody wants to push any more.
+    #[allow(dead_code, reason = "the session's pushes are to call it")]
+    pub(crate) fn push_unwanted(&mut self, lane: u32) {
+        if let Some(out) = self.lanes.out(lane) {
+            out.unwanted = true;
+            self.keep_promise(lane);
+        }
+    }
+
+    /// What BLOCKED promised follows even if nobody wants it any more: as first frame and RESET (wire 7.8).
+    pub(super) fn keep_promise(&mut self, lane: u32) {
+        let limit = self.peer.settings.message_limit;
+        let refused = self.refusal().is_some();
+        let Some(out) = self.lanes.out(lane) else { return };
+        let promised = out.account.promised();
+        let route = "-";
+        let head = MESSAGE_COST + route.len() as u64;
+        if promised <= head || refused {
+            out.account.forget_promise();
+            out.unwanted = false;
+        }
+        if !out.unwanted || out.busy.is_some() || out.account.available() < promised {
+            return;
+        }
+        out.unwanted = false;
+        let total = u32::try_from(promised - head).unwrap_or(u32::MAX).min(limit);
+        out.account.spend(head + u64::from(total));
+        out.account.forget_promise();
+        self.lanes.begun += 1;
+        self.lanes.ended += 1;
+        let buffer = self.outbox.small();
+        let outline = Outline { len: 0, total: Some(total), compressed: false };
+        PushHead { lane, route: RouteOut::Name(route), block: &[] }.encode(outline, buffer);
+        let text = Text::from("no longer wanted");
+        Reset { of: FragmentOf::Lane(lane), code: Code::CANCELLED.number(), text }.encode(buffer);
     }
 
     fn push_cost(&mut self, pushing: &Pushing<'_>) -> u64 {
@@ -81,63 +129,50 @@ impl Connection {
             self.outbox.small().truncate(start);
             return Err(error);
         }
-        self.lanes.out(pushing.lane).account.spend(cost);
+        if let Some(lane) = self.lanes.out(pushing.lane) {
+            let fits = lane.account.spend(cost);
+            debug_assert!(fits && lane.busy.is_none(), "there was room");
+        }
         self.lanes.begun += 1;
         self.lanes.ended += 1;
         Ok(())
     }
 
-    /// Sends a large push, encoded outside the lock.
+    /// Sends a large push, encoded outside the lock. There must be [`PushRoom::Large`] under the lock that is held
+    /// now: what was true before the message was encoded may have changed.
     pub(crate) fn push_large(&mut self, pushing: Pushing<'_>, message: Bytes) {
+        if self.is_over() {
+            return;
+        }
         let cost = self.push_cost(&pushing);
         let route = match self.route_out(pushing.route) {
             RouteOut::Number(number) => RouteRef::Number(number),
             RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),
         };
         let place = self.lanes.begun;
-        self.lanes.begun += 1;
-        let lane = self.lanes.out(pushing.lane);
-        lane.account.spend(cost);
+        let Some(lane) = self.lanes.out(pushing.lane) else { return };
+        let fits = lane.account.spend(cost);
+        debug_assert!(fits && lane.busy.is_none(), "there was room");
         lane.busy = Some(place);
+        self.lanes.begun += 1;
         let what = LargeKind::Push { lane: pushing.lane, route };
         let block = Bytes::copy_from_slice(pushing.block);
         self.outbox.push_large(Large { what, block, message, begun: false });
     }
 
+    /// A large push of ours has left, or is not to leave any more.
+    pub(super) fn large_push_ended(&mut self, lane: u32) {
+        self.lanes.ended += 1;
+        if let Some(out) = self.lanes.out(lane) {
+            out.busy = None;
+            self.events.push_back(Event::LaneRoom);
+            self.keep_promise(lane);
+        }
+    }
+
     /// How many of our pushes were begun, have ended, and were taken by the peer as far as it said.
     pub(crate) fn push_counts(&self) -> (u64, u64, u64) {
         (self.lanes.begun, self.lanes.ended, self.lanes.peer_taken)
-    }
-
-    /// A push of the peer's was handed to its handler, or dropped there (wire 7.5).
-    pub(crate) fn push_handed_on(&mut self, lane: u32, cost: u64) {
-        let Some(inn) = self.lanes.inn(lane) else { return };
-        inn.grant.free(cost);
-        if let Some(total) = inn.grant.due() {
-            Credit { scope: Scope::Lane(lane), total }.encode(self.outbox.control());
-        }
-        self.grant_large_pushes();
-    }
-
-    /// Gives the lanes that asked, and hold nothing, what they need for one large push (wire 7.8).
-    pub(super) fn grant_large_pushes(&mut self) {
-        let largest = MESSAGE_COST
-            + u64::from(self.ours.message_limit)
-            + u64::from(self.ours.metadata_limit)
-            + crate::frame::ROUTE_LIMIT as u64;
-        let mut asking = std::mem::take(&mut self.lanes.asking);
-        asking.retain(|&lane| {
-            let Some(inn) = self.lanes.inn(lane) else { return false };
-            if inn.grant.held() > 0 || inn.under_way.is_some() {
-                return true;
-            }
-            if let Some(wanted) = inn.wanted.take() {
-                let total = inn.grant.raise_to(wanted, largest);
-                Credit { scope: Scope::Lane(lane), total }.encode(self.outbox.control());
-            }
-            false
-        });
-        self.lanes.asking = asking;
     }
 
     /// Pushes that were not run because nobody serves them, or they were refused.

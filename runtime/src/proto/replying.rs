@@ -3,7 +3,6 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::assembly::Assembly;
 use super::event::Stop;
 use super::opening::{exact, write_guarded};
 use super::outbox::{Large, LargeKind};
@@ -13,7 +12,7 @@ use crate::frame::{
     CallId, Credit, FragmentOf, Outline, ReplyHead, ReplyStatus, Reset, STATUS_TEXT_LIMIT, Scope, StatusHead,
     Text,
 };
-use crate::{Code, Error, Status};
+use crate::{Error, Status};
 
 /// How a reply can be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +62,8 @@ impl Connection {
     pub(crate) fn reply_room(&self, len: usize, block: usize) -> ReplyRoom {
         let cost = MESSAGE_COST + (len + block) as u64;
         let in_place = self.replies_waiting.is_empty()
-            && len <= self.max_fragment
+            && len <= self.max_fragment.min(self.peer.settings.message_limit as usize)
+            && block <= self.peer.settings.metadata_limit as usize
             && 32 + block + len <= self.peer.settings.frame_limit as usize
             && cost <= self.replies_account.available();
         match (self.is_over(), in_place) {
@@ -81,6 +81,10 @@ impl Connection {
         block: &[u8],
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
+        // A call has one terminal frame (wire 8.4), whoever asks for a second.
+        if self.serving.running(number).is_none() {
+            return Ok(());
+        }
         let id = CallId::new(self.role.other(), number);
         let buffer = self.outbox.small();
         let start = buffer.len();
@@ -91,19 +95,16 @@ impl Connection {
             return Err(error);
         }
         self.replies_account.spend(MESSAGE_COST + (len + block.len()) as u64);
-        self.end_served(number, None);
+        self.end_served(number, Some(self.outbox.batches()));
         Ok(())
     }
 
     /// Ends a call. It may have to wait for credit, in order.
     pub(crate) fn reply(&mut self, number: u32, terminal: Terminal) {
-        if self.is_over() {
-            return;
-        }
-        if let Some(served) = self.serving.open(number) {
-            served.state = ServedState::Replying;
-            self.wheel.clear(number * 2 + 1);
-        }
+        // A call has one terminal frame (wire 8.4), whoever asks for a second.
+        let Some(served) = self.serving.running(number) else { return };
+        served.state = ServedState::Replying;
+        self.wheel.clear(number * 2 + 1);
         self.replies_waiting.push_back(WaitingReply { number, terminal });
         self.pump_replies();
     }
@@ -115,10 +116,10 @@ impl Connection {
 
     /// Sends the replies that wait, as far as the credit goes.
     pub(super) fn pump_replies(&mut self) {
-        while let Some(front) = self.replies_waiting.front() {
+        while !self.replies_waiting.is_empty() && self.fit_first_reply() {
+            let Some(front) = self.replies_waiting.front() else { return };
             let cost = front.terminal.cost();
-            let too_early = !self.peer.ready && cost > self.replies_account.window();
-            if too_early || !self.replies_account.spend(cost) {
+            if !self.replies_account.spend(cost) {
                 if let Some(total) = self.replies_account.ask(cost) {
                     Credit { scope: Scope::Replies, total }.encode_blocked(self.outbox.control());
                 }
@@ -129,41 +130,71 @@ impl Connection {
         }
     }
 
+    /// Makes the first reply that waits one that the peer accepts: its limits may not have been known, or not been
+    /// looked at. False: it must wait until the peer is ready.
+    fn fit_first_reply(&mut self) -> bool {
+        let Some(front) = self.replies_waiting.front() else { return false };
+        let fits = match &front.terminal {
+            Terminal::Message { block, message } => {
+                self.check_reply(None, message.len(), block.len()).and_then(|()| {
+                    // Not known while the peer is not ready: then the initial limit holds (wire 4.3).
+                    self.check_size(Some(self.peer.settings.message_limit as usize), message.len())
+                })
+            }
+            Terminal::Status { block, .. } => self.check_block(block.len()),
+        };
+        let Err(why) = fits else { return true };
+        if !self.peer.ready {
+            return false;
+        }
+        let Some(front) = self.replies_waiting.front_mut() else { return false };
+        match &mut front.terminal {
+            // Not by the handler's will, but it has run.
+            terminal @ Terminal::Message { .. } => {
+                *terminal = Terminal::status(&why.by_handler(), Bytes::new())
+            }
+            // The details do not fit; code and text do.
+            Terminal::Status { block, .. } => *block = Bytes::new(),
+        }
+        true
+    }
+
     fn send_terminal(&mut self, number: u32, terminal: Terminal) {
         let id = CallId::new(self.role.other(), number);
         match terminal {
             Terminal::Status { status, block } => {
                 StatusHead { id, status: &status, block: &block }.encode(self.outbox.small());
-                self.end_served(number, None);
             }
             Terminal::Message { block, message } => {
                 let whole = message.len() <= self.piece()
                     && 32 + block.len() + message.len() <= self.peer.settings.frame_limit as usize;
-                if whole {
-                    let out = self.outbox.small();
-                    ReplyHead { id, block: &block }.encode(Outline::whole(message.len()), out);
-                    out.extend_from_slice(&message);
-                    self.end_served(number, None);
-                } else {
+                if !whole {
                     let what = LargeKind::Reply { id };
-                    self.outbox.push_large(Large { what, block, message, begun: false });
+                    return self.outbox.push_large(Large { what, block, message, begun: false });
                 }
+                let out = self.outbox.small();
+                ReplyHead { id, block: &block }.encode(Outline::whole(message.len()), out);
+                out.extend_from_slice(&message);
             }
         }
+        self.end_served(number, Some(self.outbox.batches()));
     }
 
-    /// Our terminal frame is encoded: the callee's side has ended.
-    pub(super) fn end_served(&mut self, number: u32, rest: Option<Assembly>) {
+    /// Our terminal frame is encoded, for the batch after `batch`, or has left with its last fragment (`None`): the
+    /// callee's side has ended.
+    pub(super) fn end_served(&mut self, number: u32, batch: Option<u64>) {
         self.wheel.clear(number * 2 + 1);
-        self.serving.callee_ended(number, rest);
-        self.check_drained();
+        self.serving.callee_ended(number, batch);
+        self.settle_served(number);
     }
 
     /// Answers a call that is not dispatched (wire 13.4): its cost is free again.
-    pub(super) fn refuse(&mut self, number: u32, cost: u64, rest: Option<Assembly>, why: Status) {
+    pub(super) fn refuse(&mut self, number: u32, cost: u64, why: Status) {
         self.free_calls(cost);
         self.wheel.clear(number * 2 + 1);
-        self.serving.callee_ended(number, rest);
+        if let Some(served) = self.serving.open(number) {
+            served.state = ServedState::Replying;
+        }
         let terminal = Terminal::status(&why.not_run(), Bytes::new());
         self.replies_waiting.push_back(WaitingReply { number, terminal });
         self.pump_replies();
@@ -172,52 +203,44 @@ impl Connection {
     /// CANCEL, or the deadline has passed: the handler must go, or its reply need not travel.
     pub(super) fn stop_served(&mut self, number: u32, why: Stop) {
         let Some(served) = self.serving.open(number) else { return };
-        if served.stopped.is_some() {
-            return;
-        }
-        served.stopped = Some(why);
-        match &mut served.state {
-            ServedState::Running => {
+        match &served.state {
+            ServedState::Running if served.stopped.is_none() => {
+                served.stopped = Some(why);
                 self.wheel.clear(number * 2 + 1);
                 let id = CallId::new(self.role.other(), number);
                 self.events.push_back(Event::Stopped(id, why));
             }
             ServedState::Receiving(request) => {
                 let cost = request.cost;
-                let mut state = ServedState::Running;
-                std::mem::swap(&mut served.state, &mut state);
-                let rest = match state {
-                    ServedState::Receiving(request) if !served.caller_ended => {
-                        let mut rest = request.assembly;
-                        rest.drop_bytes();
-                        Some(rest)
-                    }
-                    _ => None,
-                };
-                self.refuse(number, cost, rest, stop_status(why));
+                served.rest = if served.caller_ended { 0 } else { request.assembly.missing() };
+                self.refuse(number, cost, stop_status(why));
+            }
+            ServedState::Held(call) => {
+                let cost = call.cost;
+                self.held.retain(|held| *held != number);
+                self.refuse(number, cost, stop_status(why));
             }
             ServedState::Replying => self.cut_reply(number, why),
-            ServedState::Idle | ServedState::Ended(_) => {}
+            ServedState::Running | ServedState::Idle | ServedState::Ended => {}
         }
     }
 
     /// The caller left while a reply waits or travels: the rest of it is saved.
     fn cut_reply(&mut self, number: u32, why: Stop) {
-        if why == Stop::Expired {
-            return;
-        }
         let id = CallId::new(self.role.other(), number);
         let status = stop_status(why);
         if let Some(waiting) = self.replies_waiting.iter_mut().find(|waiting| waiting.number == number) {
-            waiting.terminal = Terminal::status(&status, Bytes::new());
+            if matches!(waiting.terminal, Terminal::Message { .. }) {
+                waiting.terminal = Terminal::status(&status, Bytes::new());
+            }
             return self.pump_replies();
         }
         let Some(large) = self.outbox.cut_reply(id) else { return };
         if large.begun {
             let text = Text::from(status.message().to_owned());
-            let reset = Reset { of: FragmentOf::Call(id), code: Code::CANCELLED.number(), text };
+            let reset = Reset { of: FragmentOf::Call(id), code: status.code().number(), text };
             reset.encode(self.outbox.control());
-            return self.end_served(number, None);
+            return self.end_served(number, Some(self.outbox.batches()));
         }
         let terminal = Terminal::Message { block: large.block, message: large.message };
         self.replies_account.refund(terminal.cost());
@@ -228,25 +251,6 @@ impl Connection {
 
     pub(super) fn expire_served(&mut self, number: u32) {
         self.stop_served(number, Stop::Expired);
-    }
-
-    /// A call's request was handed on (wire 7.5).
-    pub(crate) fn free_calls(&mut self, cost: u64) {
-        self.calls_grant.free(cost);
-        if let Some(total) = self.calls_grant.due() {
-            Credit { scope: Scope::Calls, total }.encode(self.outbox.control());
-        }
-    }
-
-    /// A reply was handed on, or dropped.
-    pub(super) fn free_replies(&mut self, cost: u64) {
-        if cost == 0 {
-            return;
-        }
-        self.replies_grant.free(cost);
-        if let Some(total) = self.replies_grant.due() {
-            Credit { scope: Scope::Replies, total }.encode(self.outbox.control());
-        }
     }
 }
 

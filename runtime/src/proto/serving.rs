@@ -4,14 +4,16 @@
 //! Idle ─CALL─▶ Receiving ─last fragment─▶ Running ─reply─▶ Replying ─last byte left─▶ Ended ─caller's side ended─▶ Idle
 //!      └─CALL|END, whole──────────────────▶┘  └─small reply─────────────────────────▶┘
 //! ```
-//! CANCEL and an expired deadline ask the session to drop the handler; the terminal frame follows when it is gone.
+//! A call that would be dispatched while too much waits to be written is Held first (wire 7.11). CANCEL and an expired
+//! deadline ask the session to drop the handler; the terminal frame follows when it is gone.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::assembly::Assembly;
-use super::event::{Shape, Stop};
+use super::event::{Inbound, Shape, Stop};
+use super::items::Items;
 use crate::frame::RouteRef;
 
 /// One of the peer's calls.
@@ -22,18 +24,26 @@ pub(crate) struct Served {
     pub(crate) caller_ended: bool,
     /// The handler was asked to go.
     pub(crate) stopped: Option<Stop>,
+    /// Bytes still to come of a request that nobody wants (wire 6.5, 8.9).
+    pub(crate) rest: usize,
+    /// What flows of the caller's items, if it sends items.
+    pub(crate) items: Option<Box<Items>>,
+    /// Before which batch our last terminal frame was encoded: until that is made, the peer cannot have read it.
+    left_with: Option<u64>,
 }
 
 #[derive(Debug)]
 pub(crate) enum ServedState {
     Idle,
     Receiving(Box<Request>),
+    /// Whole, and not yet handed to the session.
+    Held(Box<Inbound>),
     /// Handed to the session.
     Running,
     /// Its reply waits for credit or is on its way in fragments.
     Replying,
-    /// Its terminal frame was encoded; a rest of the request may still come, and is discarded.
-    Ended(Option<Assembly>),
+    /// Its terminal frame was encoded; what the caller still sends is discarded.
+    Ended,
 }
 
 /// A request that is not whole yet.
@@ -48,7 +58,14 @@ pub(crate) struct Request {
 }
 
 impl Served {
-    const IDLE: Self = Self { state: ServedState::Idle, caller_ended: false, stopped: None };
+    const IDLE: Self = Self {
+        state: ServedState::Idle,
+        caller_ended: false,
+        stopped: None,
+        rest: 0,
+        items: None,
+        left_with: None,
+    };
 
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.state, ServedState::Idle)
@@ -84,6 +101,12 @@ impl Serving {
         number <= self.limit
     }
 
+    /// Whether the number is idle for the peer too: the terminal frame of its last call has left with a batch.
+    pub(crate) fn is_idle(&self, number: u32, batches: u64) -> bool {
+        let slot = self.slots.get(number as usize - 1);
+        slot.is_none_or(|served| served.is_idle() && served.left_with != Some(batches))
+    }
+
     /// The call's slot, whatever its state; `None` if it was never used.
     pub(crate) fn get(&mut self, number: u32) -> Option<&mut Served> {
         self.slots.get_mut((number as usize).checked_sub(1)?)
@@ -94,39 +117,50 @@ impl Serving {
         self.get(number).filter(|served| !served.is_idle())
     }
 
+    /// The slot of a call whose handler runs.
+    pub(crate) fn running(&mut self, number: u32) -> Option<&mut Served> {
+        self.get(number).filter(|served| matches!(served.state, ServedState::Running))
+    }
+
     /// CALL: takes the number, which is within the limit and idle.
-    pub(crate) fn begin(&mut self, number: u32, state: ServedState, caller_ended: bool) {
+    pub(crate) fn begin(&mut self, number: u32, state: ServedState, caller_ended: bool) -> &mut Served {
         let index = number as usize - 1;
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || Served::IDLE);
         }
         self.taken += 1;
         self.busy += 1;
-        self.slots[index] = Served { state, caller_ended, stopped: None };
+        let slot = &mut self.slots[index];
+        *slot = Served { state, caller_ended, ..Served::IDLE };
+        slot
     }
 
-    /// Our terminal frame is on its way. True: the number is idle now.
-    pub(crate) fn callee_ended(&mut self, number: u32, rest: Option<Assembly>) -> bool {
-        let Some(served) = self.open(number) else { return false };
-        served.state = ServedState::Ended(rest);
-        self.settle(number)
+    /// Our terminal frame is encoded, for the batch after `batches`, or has left (`None`).
+    pub(crate) fn callee_ended(&mut self, number: u32, left_with: Option<u64>) {
+        if let Some(served) = self.open(number) {
+            served.state = ServedState::Ended;
+            served.left_with = left_with;
+        }
     }
 
-    /// Makes the number idle if both sides have ended.
+    /// Makes the number idle if both sides have ended. True: it did.
     pub(crate) fn settle(&mut self, number: u32) -> bool {
         let Some(served) = self.open(number) else { return false };
-        let over = served.caller_ended && matches!(served.state, ServedState::Ended(_));
+        let over = served.caller_ended && matches!(served.state, ServedState::Ended);
         if over {
-            *served = Served::IDLE;
+            *served = Served { left_with: served.left_with, ..Served::IDLE };
             self.busy -= 1;
         }
         over
     }
 
-    /// Every call that has no terminal frame yet, when the connection ends.
-    pub(crate) fn running(&self) -> impl Iterator<Item = u32> + '_ {
-        let numbered = self.slots.iter().enumerate();
-        let running = numbered.filter(|(_, served)| matches!(served.state, ServedState::Running));
-        running.map(|(index, _)| index as u32 + 1)
+    /// The connection ended: no call is open any more. The numbers of those whose handlers still have to be told.
+    pub(crate) fn end(&mut self) -> Vec<u32> {
+        self.busy = 0;
+        let slots = std::mem::take(&mut self.slots);
+        let numbered = slots.iter().enumerate();
+        let running = numbered
+            .filter(|(_, served)| matches!(served.state, ServedState::Running) && served.stopped.is_none());
+        running.map(|(index, _)| index as u32 + 1).collect()
     }
 }

@@ -54,6 +54,11 @@ impl Wheel {
         self.set += 1;
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.set == 0
+    }
+
     /// Clears the deadline of `key`, if it has one.
     pub(crate) fn clear(&mut self, key: u32) {
         let Some(node) = self.nodes.get_mut(key as usize) else { return };
@@ -69,6 +74,11 @@ impl Wheel {
             self.nodes[next as usize].previous = previous;
         }
         self.set -= 1;
+    }
+
+    /// Clears all deadlines, and gives their memory back.
+    pub(crate) fn clear_all(&mut self) {
+        (self.heads, self.nodes, self.set) = (Vec::new(), Vec::new(), 0);
     }
 
     /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.

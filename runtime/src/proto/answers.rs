@@ -1,0 +1,214 @@
+//! What the peer says of the calls that we opened: REPLY and its fragments, RESET, HEADERS, items (wire 8, 9).
+
+use bytes::Bytes;
+
+use super::assembly::{Arrived, Assembly};
+use super::calling::{Answer, Slot};
+use super::event::Event;
+use super::receive::{detach, overdrawn, piece_total};
+use super::{Connection, MESSAGE_COST};
+use crate::frame::{CallId, FrameError, Headers, Item, Piece, Reply, ReplyStatus, Reset};
+use crate::{Error, Status};
+
+impl Connection {
+    pub(super) fn on_reply(&mut self, reply: Reply) -> Result<(), FrameError> {
+        let number = self.our_call(reply.id)?;
+        let total = match (&reply.message, &reply.status) {
+            (Some(piece), _) => piece_total(piece),
+            (None, Some(status)) => status.text.as_bytes().len(),
+            (None, None) => 0,
+        };
+        let cost = MESSAGE_COST + (reply.block.len() + total) as u64;
+        let Some(slot) = self.calling.open(number) else { return Err(not_open("REPLY")) };
+        check_free(slot, "REPLY")?;
+        let (wanted, is_stream) = (slot.owned && !slot.has_answer(), slot.items.is_some());
+        if !self.replies_grant.charge(cost) {
+            return Err(overdrawn("replies"));
+        }
+        let refused = self.reply_refusal(&reply, total, is_stream);
+        let Reply { status, block, message, .. } = reply;
+        let message = match (message, status) {
+            (Some(message), _) => message,
+            (None, status) => {
+                self.free_replies(cost);
+                let failed = status.map(|status| Answer::Failed { status, block });
+                let answer = refused.map(Answer::Local).or(failed);
+                self.call_answered(
+                    number,
+                    answer.unwrap_or_else(|| Answer::Local(Status::internal("no answer"))),
+                );
+                return Ok(());
+            }
+        };
+        match refused {
+            Some(why) => self.refuse_reply(number, &message, cost, why),
+            None if wanted => self.take_reply(number, message, block, cost),
+            None => self.discard_reply(number, &message, cost),
+        }
+        Ok(())
+    }
+
+    fn take_reply(&mut self, number: u32, message: Piece, block: Bytes, cost: u64) {
+        match Assembly::begin(message) {
+            Arrived::Whole(payload) => {
+                self.free_replies(cost);
+                self.call_answered(number, Answer::Message { payload, block });
+            }
+            Arrived::Begun(assembly) => {
+                let (_, block) = detach(&crate::frame::RouteRef::Number(0), &block);
+                let slot = self.calling.slot(number);
+                slot.held = cost;
+                slot.reply = Some((assembly, block));
+            }
+        }
+    }
+
+    /// A reply that nobody wants is counted, and its cost is free at once (wire 7.5).
+    fn discard_reply(&mut self, number: u32, message: &Piece, cost: u64) {
+        self.free_replies(cost);
+        let assembly = Assembly::discard(message);
+        if assembly.missing() == 0 {
+            let answer = Answer::Message { payload: Bytes::new(), block: Bytes::new() };
+            return self.call_answered(number, answer);
+        }
+        self.calling.slot(number).reply = Some((assembly, Bytes::new()));
+    }
+
+    /// A reply that costs the call: its caller is told at once, the rest of it is read past.
+    fn refuse_reply(&mut self, number: u32, message: &Piece, cost: u64, why: Status) {
+        self.answer_early(number, Answer::Local(why));
+        self.discard_reply(number, message, cost);
+    }
+
+    /// Why a reply costs the call (wire 6.4, 6.5, 8.5, 14.1).
+    fn reply_refusal(&self, reply: &Reply, size: usize, is_stream: bool) -> Option<Status> {
+        let limit = self.ours.message_limit as usize;
+        if reply.message.is_some() && size > limit {
+            let knob = "`max_message` of this end";
+            return Some(Error::MessageTooLarge { size, limit, knob }.into());
+        }
+        if let Some(why) = self.answer_block_refusal(&reply.block) {
+            return Some(why);
+        }
+        let message = reply.message.as_ref()?;
+        if is_stream && size > 0 {
+            return Some(Status::internal("the reply of a stream brings a message (wire 8.5)"));
+        }
+        message
+            .compressed
+            .then(|| Status::internal("the reply is compressed, which this end did not announce"))
+    }
+
+    fn answer_block_refusal(&self, block: &Bytes) -> Option<Status> {
+        let limit = self.ours.metadata_limit as usize;
+        let (size, knob) = (block.len(), "`max_metadata` of this end");
+        (size > limit).then(|| Error::MessageTooLarge { size, limit, knob }.into())
+    }
+
+    /// The number of a call that we opened (wire 2.6).
+    fn our_call(&self, id: CallId) -> Result<u32, FrameError> {
+        match id.opener() == self.role {
+            true => Ok(id.number()),
+            false => Err(FrameError::unexpected("2.6", format!("an answer with the sender's own id {id:?}"))),
+        }
+    }
+
+    pub(super) fn on_reply_fragment(&mut self, number: u32, bytes: &[u8]) -> Result<(), FrameError> {
+        let Some(slot) = self.calling.open(number) else { return Err(not_open("FRAGMENT")) };
+        let Some((assembly, _)) = &mut slot.reply else {
+            return match &mut slot.items {
+                Some(items) => items.fragment(bytes).map(|_| ()),
+                None => Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way")),
+            };
+        };
+        if !assembly.add(bytes)? {
+            return Ok(());
+        }
+        if let Some((assembly, block)) = slot.reply.take() {
+            let payload = assembly.finish().unwrap_or_default();
+            self.call_answered(number, Answer::Message { payload, block });
+        }
+        Ok(())
+    }
+
+    /// RESET from the callee is its terminal frame (wire 8.7, 9.3).
+    pub(super) fn on_answer_reset(&mut self, number: u32, reset: Reset) -> Result<(), FrameError> {
+        if self.calling.open(number).is_none() {
+            return Err(not_open("RESET"));
+        }
+        let status = ReplyStatus { code: reset.code, text: reset.text, not_run: false };
+        self.call_answered(number, Answer::Failed { status, block: Bytes::new() });
+        Ok(())
+    }
+
+    // wire 9.5: at most once, ahead of the first ITEM or REPLY.
+    pub(super) fn on_headers(&mut self, headers: &Headers) -> Result<(), FrameError> {
+        let number = self.our_call(headers.id)?;
+        let Some(slot) = self.calling.open(number) else { return Err(not_open("HEADERS")) };
+        if slot.reply.is_some() || std::mem::replace(&mut slot.headers, true) {
+            return Err(FrameError::unexpected("9.5", "HEADERS twice, or after an ITEM or REPLY"));
+        }
+        if let Some(why) = self.answer_block_refusal(&headers.block) {
+            self.answer_early(number, Answer::Local(why));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_answer_item(&mut self, item: &Item) -> Result<(), FrameError> {
+        let Some(slot) = self.calling.open(item.id.number()) else { return Err(not_open("ITEM")) };
+        if slot.reply.is_some() {
+            return Err(FrameError::unexpected("6.3", "ITEM while a REPLY is under way"));
+        }
+        // No HEADERS after it.
+        slot.headers = true;
+        match &mut slot.items {
+            Some(_) if item.end => Err(FrameError::unexpected("9.2", "ITEM with END from a callee")),
+            Some(items) => items.take(item).map(|_| ()),
+            None => Err(FrameError::unexpected("9.1", "ITEM for a call without STREAM")),
+        }
+    }
+
+    /// One of our calls is over at the callee, or will never begin.
+    pub(super) fn call_answered(&mut self, number: u32, answer: Answer) {
+        self.wheel.clear(number * 2);
+        if self.calling.answered(number, answer) {
+            self.events.push_back(Event::Answered(number));
+        }
+        let held = std::mem::take(&mut self.calling.slot(number).held);
+        self.free_replies(held);
+        self.end_our_side(number);
+        self.settle_call(number);
+    }
+
+    /// The caller is told before the callee has ended its side; what still comes is discarded.
+    pub(super) fn answer_early(&mut self, number: u32, answer: Answer) {
+        self.wheel.clear(number * 2);
+        if self.calling.answered_early(number, answer) {
+            self.events.push_back(Event::Answered(number));
+        }
+        self.discard_rest(number);
+    }
+
+    /// Nobody wants the reply under way any more: its cost is free (wire 7.5), the rest of it only counted.
+    pub(super) fn discard_rest(&mut self, number: u32) {
+        let slot = self.calling.slot(number);
+        let held = std::mem::take(&mut slot.held);
+        if let Some((assembly, _)) = &mut slot.reply {
+            assembly.drop_bytes();
+        }
+        self.free_replies(held);
+    }
+}
+
+// wire 6.3
+fn check_free(slot: &Slot, what: &str) -> Result<(), FrameError> {
+    let items = slot.items.as_ref().is_some_and(|items| items.is_under_way());
+    match slot.reply.is_some() || items {
+        true => Err(FrameError::unexpected("6.3", format!("{what} while a message is under way"))),
+        false => Ok(()),
+    }
+}
+
+fn not_open(what: &str) -> FrameError {
+    FrameError::unexpected("8.10", format!("{what} for a call that is not open"))
+}

@@ -1,0 +1,111 @@
+//! Pushes of the peer's, as they arrive (wire 10): in a lane, in order, whole or dropped, each counted when it ends.
+
+use super::Connection;
+use super::assembly::{Arrived, Assembly};
+use super::event::{Event, InboundPush};
+use super::lanes::{LaneIn, PushUnderWay};
+use super::receive::{cost_of, detach, overdrawn, piece_total};
+use crate::frame::{EndCode, FrameError, Push};
+
+impl Connection {
+    pub(super) fn on_push(&mut self, push: Push) -> Result<(), FrameError> {
+        if self.takes_no_more() {
+            return Ok(());
+        }
+        self.routes.check(&push.route)?;
+        let total = piece_total(&push.message);
+        let cost = cost_of(&push.route, &push.block, total);
+        let refused = total > self.ours.message_limit as usize
+            || push.block.len() > self.ours.metadata_limit as usize
+            || push.message.compressed;
+        let Push { lane, route, block, message } = push;
+        let inn = self.peers_lane(lane)?;
+        if inn.under_way.is_some() {
+            return Err(FrameError::unexpected("10.3", "PUSH in a lane whose last one is incomplete"));
+        }
+        if !inn.grant.charge(cost) {
+            return Err(overdrawn("lane"));
+        }
+        if refused {
+            let assembly = Assembly::discard(&message);
+            if assembly.missing() > 0 {
+                inn.under_way = Some(PushUnderWay { assembly, push: None });
+            } else {
+                self.push_ends_dropped();
+            }
+            self.push_handed_on(lane, cost);
+            return Ok(());
+        }
+        match Assembly::begin(message) {
+            Arrived::Whole(message) => {
+                self.lanes.taken += 1;
+                self.events.push_back(Event::Push(InboundPush { lane, route, block, message, cost }));
+            }
+            Arrived::Begun(assembly) => {
+                let (route, block) = detach(&route, &block);
+                let push = Some(InboundPush { lane, route, block, message: bytes::Bytes::new(), cost });
+                inn.under_way = Some(PushUnderWay { assembly, push });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_push_fragment(&mut self, lane: u32, bytes: &[u8]) -> Result<(), FrameError> {
+        if self.takes_no_more() {
+            return Ok(());
+        }
+        let inn = self.peers_lane(lane)?;
+        let Some(under_way) = &mut inn.under_way else {
+            return Err(FrameError::unexpected("6.2", "FRAGMENT without a push under way"));
+        };
+        if !under_way.assembly.add(bytes)? {
+            return Ok(());
+        }
+        let Some(PushUnderWay { assembly, push }) = inn.under_way.take() else { return Ok(()) };
+        match push {
+            Some(push) => {
+                self.lanes.taken += 1;
+                let message = assembly.finish().unwrap_or_default();
+                self.events.push_back(Event::Push(InboundPush { message, ..push }));
+            }
+            None => self.push_ends_dropped(),
+        }
+        self.grant_large_pushes();
+        Ok(())
+    }
+
+    /// RESET in a lane: its sender gives the push up (wire 10.3).
+    pub(super) fn on_push_reset(&mut self, lane: u32) -> Result<(), FrameError> {
+        if self.takes_no_more() {
+            return Ok(());
+        }
+        let Some(under_way) = self.peers_lane(lane)?.under_way.take() else { return Ok(()) };
+        self.push_ends_dropped();
+        match under_way.push {
+            Some(push) => self.push_handed_on(lane, push.cost),
+            None => self.grant_large_pushes(),
+        }
+        Ok(())
+    }
+
+    /// A push that is not run counts as taken when it ends (wire 10.4).
+    fn push_ends_dropped(&mut self) {
+        self.lanes.taken += 1;
+        self.push_dropped();
+    }
+
+    /// After our FINAL no push counts any more: what is under way is let go of (wire 11.3).
+    pub(super) fn drop_pushes_under_way(&mut self) {
+        for inn in &mut self.lanes.inn {
+            if let Some(push) = inn.under_way.take().and_then(|under_way| under_way.push) {
+                inn.grant.free(push.cost);
+            }
+        }
+    }
+
+    // wire 10.1
+    fn peers_lane(&mut self, lane: u32) -> Result<&mut LaneIn, FrameError> {
+        let over = || FrameError::new(EndCode::LimitExceeded, "10.1", "more lanes than `max_lanes`");
+        self.lanes.inn(lane).ok_or_else(over)
+    }
+}

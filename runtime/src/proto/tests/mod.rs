@@ -1,0 +1,357 @@
+//! The machine's tests: two machines joined by a fake network and a fake clock ([`pair`]), and one machine before a
+//! peer that is written by hand ([`raw`]). Nothing sleeps, nothing reads the real clock.
+//!
+//! An [`End`] is a machine with what its session would be: it keeps what was dispatched, answered and ended, and
+//! checks what must always hold (one end, one answer a call).
+
+mod matrix;
+mod pair;
+mod raw;
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::*;
+use crate::frame::{Decoder, Frame};
+use crate::{MethodKind, MethodSpec, Reason, Status};
+
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) static ECHO: MethodSpec = MethodSpec::new("test.Echo/Say", MethodKind::Unary);
+pub(super) static NOTE: MethodSpec = MethodSpec::new("test.Echo/Note", MethodKind::Push);
+
+/// What a handler of the bed does with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handler {
+    /// Answers with the request.
+    Echo,
+    /// Waits for the test to answer; goes when it is told to.
+    Wait,
+    /// Waits, and stays when it is told to go.
+    Stubborn,
+    /// Is not even dispatched: its cost is not given back.
+    Busy,
+}
+
+/// A call to be opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) tag: u64,
+    pub(super) len: usize,
+    pub(super) limit: Option<Duration>,
+    pub(super) name: Option<&'static str>,
+    pub(super) block: &'static [u8],
+    pub(super) shape: Shape,
+}
+
+impl Ask {
+    pub(super) fn of(len: usize) -> Self {
+        Self { tag: 0, len, limit: None, name: None, block: &[], shape: Shape::Unary }
+    }
+
+    pub(super) fn tag(self, tag: u64) -> Self {
+        Self { tag, ..self }
+    }
+
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    pub(super) fn route(&self) -> OpenRoute<'static> {
+        self.name.map_or(OpenRoute::Spec(&ECHO), OpenRoute::Name)
+    }
+}
+
+/// A message that can be told by its first bytes.
+pub(super) fn body(tag: u64, len: usize) -> Bytes {
+    let mut bytes = vec![0xab; len];
+    for (slot, byte) in bytes.iter_mut().zip(tag.to_be_bytes()) {
+        *slot = byte;
+    }
+    Bytes::from(bytes)
+}
+
+/// What [`body`] was made with.
+pub(super) fn tag_of(message: &[u8]) -> u64 {
+    message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// One end.
+pub(super) struct End {
+    pub(super) conn: Connection,
+    pub(super) now: Instant,
+    pub(super) handler: Handler,
+    /// Calls dispatched and not answered.
+    pub(super) calls: VecDeque<Inbound>,
+    /// The tags of all calls that were ever dispatched.
+    pub(super) journal: Vec<u64>,
+    pub(super) stopped: Vec<(u32, Stop)>,
+    pub(super) pushes: Vec<InboundPush>,
+    /// Whether pushes are handed on as they come.
+    pub(super) takes_pushes: bool,
+    pub(super) answers: Vec<(u32, Answer)>,
+    pub(super) ended: Option<Reason>,
+    pub(super) is_ready: bool,
+    pub(super) peer_drains: bool,
+    pub(super) room: usize,
+    decoder: Decoder,
+    input: BytesMut,
+    batch: Batch,
+    pub(super) written: u64,
+}
+
+impl End {
+    pub(super) fn new(role: Role, config: &Config, now: Instant) -> Self {
+        Self {
+            conn: Connection::new(role, config, Announced::default(), now),
+            now,
+            handler: Handler::Echo,
+            calls: VecDeque::new(),
+            journal: Vec::new(),
+            stopped: Vec::new(),
+            pushes: Vec::new(),
+            takes_pushes: true,
+            answers: Vec::new(),
+            ended: None,
+            is_ready: false,
+            peer_drains: false,
+            room: 0,
+            decoder: Decoder::new(config.settings().frame_limit),
+            input: BytesMut::new(),
+            batch: Batch::default(),
+            written: 0,
+        }
+    }
+
+    /// Bytes arrive.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.conn.handle_read(self.now);
+        self.input.extend_from_slice(bytes);
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(frame)) => self.conn.handle_frame(self.now, frame),
+                Ok(None) => break,
+                Err(error) => {
+                    self.conn.handle_broken(&error);
+                    break;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// A frame arrives, not encoded.
+    pub(super) fn hear(&mut self, frame: Frame) {
+        self.conn.handle_frame(self.now, frame);
+        self.settle();
+    }
+
+    /// The transport takes at most so many bytes.
+    pub(super) fn write(&mut self, most: usize) -> Vec<u8> {
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            if self.batch.is_empty() {
+                if !self.conn.has_output() {
+                    break;
+                }
+                self.conn.poll_batch(self.now, &mut self.batch);
+                self.settle();
+                assert!(!self.batch.is_empty(), "output was announced and there is none");
+            }
+            let mut slices = [IoSlice::new(&[]); 1];
+            assert_eq!(self.batch.slices(&mut slices), 1);
+            let n = slices[0].len().min(most - taken.len());
+            taken.extend_from_slice(&slices[0][..n]);
+            self.batch.advance(n);
+            self.written += n as u64;
+            self.conn.handle_written(self.now, !self.batch.is_empty());
+        }
+        taken
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn has_output(&self) -> bool {
+        !self.batch.is_empty() || self.conn.has_output()
+    }
+
+    /// What waits in the batch that the driver holds.
+    pub(super) fn batch_waits(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// The transport is gone.
+    pub(super) fn cut(&mut self) {
+        self.conn.handle_transport_end(self.written, "cut");
+        self.batch = Batch::default();
+        self.settle();
+    }
+
+    pub(super) fn time_out(&mut self, now: Instant) {
+        self.now = now;
+        if self.conn.poll_timeout().is_some_and(|at| now >= at) {
+            self.conn.handle_timeout(now);
+            self.settle();
+        }
+    }
+
+    /// Opens a call as a session would. `Err`: it can never go; `Ok(None)`: it must wait.
+    pub(super) fn open(&mut self, ask: Ask) -> Result<Option<u32>, Status> {
+        let route = ask.route();
+        self.conn.check_open(route, ask.len, ask.block.len())?;
+        let cost = self.conn.call_cost(route, ask.len, ask.block.len());
+        let Some(permit) = self.conn.reserve_call(cost, 0) else {
+            self.conn.ask_call_credit(cost);
+            return Ok(None);
+        };
+        self.open_reserved(permit, ask);
+        Ok(Some(permit.number))
+    }
+
+    pub(super) fn open_reserved(&mut self, permit: Permit, ask: Ask) {
+        let route = ask.route();
+        let Ask { tag, len, limit, block, shape, .. } = ask;
+        let deadline = limit.map(|limit| self.now + limit);
+        let opening = Opening { route, shape, deadline, limit, block, len };
+        let message = body(tag, len);
+        if self.conn.fits_in_place(route, len, block.len()) {
+            let opened =
+                self.conn.open_call(self.now, permit, opening, |out| out.extend_from_slice(&message));
+            assert!(opened.is_ok(), "{opened:?}");
+        } else {
+            self.conn.open_large_call(permit, opening, message);
+        }
+        self.settle();
+    }
+
+    /// A call that has room now.
+    pub(super) fn call(&mut self, ask: Ask) -> u32 {
+        self.open(ask).expect("it may go").expect("there is room")
+    }
+
+    pub(super) fn give_up(&mut self, number: u32) {
+        self.conn.give_up(number);
+        self.settle();
+    }
+
+    /// Answers a call of the peer's with so many bytes.
+    pub(super) fn reply(&mut self, number: u32, message: Bytes) {
+        self.calls.retain(|call| call.id.number() != number);
+        match self.conn.reply_room(message.len(), 0) {
+            ReplyRoom::InPlace => {
+                let written = self
+                    .conn
+                    .reply_in_place(number, message.len(), &[], |out| out.extend_from_slice(&message));
+                assert!(written.is_ok());
+            }
+            ReplyRoom::Outside => self.conn.reply(number, Terminal::Message { block: Bytes::new(), message }),
+            ReplyRoom::Nobody => {}
+        }
+        self.settle();
+    }
+
+    pub(super) fn reply_status(&mut self, number: u32, status: &Status) {
+        self.calls.retain(|call| call.id.number() != number);
+        self.conn.reply(number, Terminal::status(status, Bytes::new()));
+        self.settle();
+    }
+
+    /// Pushes as a session would. False: there is no room.
+    pub(super) fn push(&mut self, lane: u32, message: &Bytes) -> bool {
+        let pushing = Pushing { route: OpenRoute::Spec(&NOTE), lane, block: &[], len: message.len() };
+        self.conn.check_push(&pushing).expect("it may go");
+        let room = self.conn.push_room(&pushing);
+        match room {
+            PushRoom::InPlace => {
+                self.conn
+                    .push_in_place(pushing, |out| out.extend_from_slice(message))
+                    .expect("its length is right");
+            }
+            PushRoom::Large => self.conn.push_large(pushing, message.clone()),
+            PushRoom::Full(_) => {}
+        }
+        self.settle();
+        !matches!(room, PushRoom::Full(_))
+    }
+
+    /// Does what a session does with the machine's events.
+    pub(super) fn settle(&mut self) {
+        while let Some(event) = self.conn.poll_event() {
+            let late = self.ended.is_some() && !matches!(event, Event::Answered(_));
+            assert!(!late, "{event:?} after the end");
+            match event {
+                Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
+                }
+                Event::Ready => self.is_ready = true,
+                Event::CallRoom => self.room += 1,
+                Event::PeerDrains => self.peer_drains = true,
+                Event::Call(call) => self.dispatch(call),
+                Event::Push(push) => {
+                    if self.takes_pushes {
+                        self.conn.push_handed_on(push.lane, push.cost);
+                    }
+                    self.pushes.push(push);
+                }
+                Event::Stopped(id, why) => self.stop(id.number(), why),
+                Event::Answered(number) => {
+                    let answer = self.conn.take_answer(number).expect("an answer was announced");
+                    self.answers.push((number, answer));
+                }
+                Event::Ended(reason) => self.ended = Some(reason),
+            }
+        }
+    }
+
+    fn dispatch(&mut self, call: Inbound) {
+        self.journal.push(tag_of(&call.message));
+        let (number, cost, message) = (call.id.number(), call.cost, call.message.clone());
+        self.calls.push_back(call);
+        if self.handler != Handler::Busy {
+            self.conn.free_calls(cost);
+        }
+        if self.handler == Handler::Echo {
+            self.reply(number, message);
+        }
+    }
+
+    fn stop(&mut self, number: u32, why: Stop) {
+        self.stopped.push((number, why));
+        if self.handler != Handler::Stubborn && self.calls.iter().any(|call| call.id.number() == number) {
+            self.reply_status(number, &stop_status(why));
+        }
+    }
+
+    /// The answer of a call of ours, which must be there.
+    pub(super) fn answer(&mut self, number: u32) -> Answer {
+        let at = self.answers.iter().position(|(n, _)| *n == number).expect("the call has its answer");
+        self.answers.remove(at).1
+    }
+
+    /// The answer of a call that failed.
+    pub(super) fn failure(&mut self, number: u32) -> Status {
+        match self.answer(number) {
+            Answer::Message { payload, .. } => panic!("answered with {} bytes", payload.len()),
+            Answer::Failed { status, .. } => {
+                let known = Status::new(crate::Code::from_wire(status.code), status.text.to_string());
+                if status.not_run { known.not_run() } else { known }
+            }
+            Answer::Local(status) => status,
+        }
+    }
+
+    pub(super) fn success(&mut self, number: u32) -> Bytes {
+        match self.answer(number) {
+            Answer::Message { payload, .. } => payload,
+            other => panic!("answered with {other:?}"),
+        }
+    }
+}
+
+/// The code by which this end ended, if it did.
+pub(super) fn end_code(end: &End) -> Option<EndCode> {
+    let name = end.conn.ended()?.name();
+    (0..16).map(EndCode::from_wire).find(|code| code.name() == name)
+}
