@@ -15,7 +15,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-const KEYS: &str = "`oneof`, `runtime`";
+const KEYS: &str = "`oneof`, `runtime_path`";
 
 /// What an item becomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn read(arguments: TokenStream, report: &mut Report) -> (Option<Kind>, Path) {
         }
         match key.as_str() {
             "oneof" if entry.flag(report) => kind = Some(Kind::Oneof),
-            "runtime" => {
+            "runtime_path" => {
                 if let Some(path) = entry.runtime(report) {
                     runtime = path;
                 }

@@ -111,7 +111,7 @@ impl fmt::Display for Error {
                 f.write_str("its `Message` implementation is wrong")
             }
             Self::MessageTooLarge { size, limit, knob } => {
-                write!(f, "the message has {size} bytes, more than the {limit} allowed (`{knob}`)")
+                write!(f, "the message has {size} bytes, more than the {limit} allowed ({knob})")
             }
             Self::NoRoom(what) => write!(f, "no room to push now (`try_send`): {what}"),
             Self::NoRuntime => f.write_str("the tokio runtime that drives this connection is gone"),

@@ -63,7 +63,7 @@ fn library(runtime: &str, files: &[&str]) -> String {
         text.push_str(&format!("/// One.\n#[allow(unused_imports)]\npub mod {file} {{\n"));
         text.push_str(&format!("use {runtime}::{{Context, RecvStream, SendStream, Status}};\n"));
         for message in messages {
-            text.push_str(&format!("/// A message.\n#[{runtime}::message(runtime = \"::{runtime}\")]\npub struct {message} {{}}\n"));
+            text.push_str(&format!("/// A message.\n#[{runtime}::message(runtime_path = \"::{runtime}\")]\npub struct {message} {{}}\n"));
         }
         text.push_str(&format!("include!({path:?});\n}}\n"));
     }

@@ -49,7 +49,7 @@ pub enum Sides {
 }
 
 impl Sides {
-    /// What `client` and `server` say one after the other: one alone leaves the other out.
+    /// What `client_only` and `server_only` say one after the other: one alone leaves the other out.
     #[must_use]
     pub fn also(self, side: Self) -> Self {
         match (self, side) {

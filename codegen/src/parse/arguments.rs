@@ -9,7 +9,8 @@ use crate::{
     rule::Rule,
 };
 
-const KEYS: &str = "`package`, `name`, `proto`, `service`, `runtime`, `client`, `server`, `stubs`";
+const KEYS: &str =
+    "`package`, `name`, `proto`, `service`, `runtime_path`, `client_only`, `server_only`, `stubs`";
 
 /// What `#[service(…)]` says.
 #[derive(Default)]
@@ -76,13 +77,13 @@ fn read(entry: &Entry, texts: &mut Texts, options: &mut Options, report: &mut Re
         "name" => texts.name = entry.text("name = \"Chat\"", report),
         "proto" => texts.proto = entry.text("proto = \"schemas/chat.proto\"", report),
         "service" => texts.service = entry.text("service = \"chat.v1.Chat\"", report),
-        "runtime" => {
+        "runtime_path" => {
             if let Some(path) = entry.runtime(report) {
                 options.runtime_path = path;
             }
         }
-        "client" if entry.flag(report) => options.sides = options.sides.also(Sides::Client),
-        "server" if entry.flag(report) => options.sides = options.sides.also(Sides::Server),
+        "client_only" if entry.flag(report) => options.sides = options.sides.also(Sides::Client),
+        "server_only" if entry.flag(report) => options.sides = options.sides.also(Sides::Server),
         "stubs" if entry.flag(report) => options.bodies = Bodies::Unimplemented,
         key => report.add(entry.place(), Rule::UnknownKey { key: key.to_owned(), known: KEYS.to_owned() }),
     }

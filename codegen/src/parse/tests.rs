@@ -67,8 +67,8 @@ fn attributes_go_where_they_belong() {
 #[test]
 fn both_sides_by_name_are_both_sides() {
     let sides = |tokens| Arguments::parse(tokens, &mut Report::new()).options.sides;
-    assert_eq!(sides(quote!(client, server)), Sides::Both);
-    assert_eq!(sides(quote!(client)), Sides::Client);
-    assert_eq!(sides(quote!(server)), Sides::Server);
+    assert_eq!(sides(quote!(client_only, server_only)), Sides::Both);
+    assert_eq!(sides(quote!(client_only)), Sides::Client);
+    assert_eq!(sides(quote!(server_only)), Sides::Server);
     assert_eq!(sides(quote!()), Sides::Both);
 }

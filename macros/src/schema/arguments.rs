@@ -16,8 +16,7 @@ use syn::{
     token::Paren,
 };
 
-const KEYS: &str =
-    "`includes`, `extern_path`, `type_attribute`, `field_attribute`, `runtime`, `client`, `server`, `stubs`";
+const KEYS: &str = "`includes`, `extern_path`, `type_attribute`, `field_attribute`, `runtime_path`, `client_only`, `server_only`, `stubs`";
 
 /// What `proto!` is given.
 #[derive(Default)]
@@ -72,8 +71,8 @@ impl Arguments {
     fn value(&mut self, key: &str, input: ParseStream<'_>) -> syn::Result<()> {
         let options = &mut self.options;
         match key {
-            "client" => options.sides = options.sides.also(Sides::Client),
-            "server" => options.sides = options.sides.also(Sides::Server),
+            "client_only" => options.sides = options.sides.also(Sides::Client),
+            "server_only" => options.sides = options.sides.also(Sides::Server),
             "stubs" => options.bodies = Bodies::Unimplemented,
             "includes" => {
                 let folders;
@@ -97,14 +96,14 @@ impl Arguments {
 /// How a key is written; nothing if there is no such key.
 fn example(key: &str) -> Option<&'static str> {
     Some(match key {
-        "client" => "client",
-        "server" => "server",
+        "client_only" => "client_only",
+        "server_only" => "server_only",
         "stubs" => "stubs",
         "includes" => "includes = [\"schemas\"]",
         "extern_path" => "extern_path(\".chat.v1\", \"::chat::v1\")",
         "type_attribute" => "type_attribute(\".\", \"#[derive(Eq)]\")",
         "field_attribute" => "field_attribute(\".\", \"#[allow(unused)]\")",
-        "runtime" => "runtime = \"::protocall\"",
+        "runtime_path" => "runtime_path = \"::protocall\"",
         _ => return None,
     })
 }

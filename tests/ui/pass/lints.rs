@@ -21,12 +21,12 @@ trait Unused {
     async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
 }
 
-#[protocall::service(client)]
+#[protocall::service(client_only)]
 trait OnlyCalled {
     async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
 }
 
-#[protocall::service(server, stubs)]
+#[protocall::service(server_only, stubs)]
 trait OnlyServed {
     async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
     async fn leave(&self, ctx: &Context, _: Raw, out: SendStream<Raw>) -> Result<(), Status>;

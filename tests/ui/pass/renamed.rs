@@ -7,7 +7,7 @@ mod kit {
 
 use kit::rpc::{Context, Status};
 
-#[kit::rpc::message(runtime = "crate::kit::rpc")]
+#[kit::rpc::message(runtime_path = "crate::kit::rpc")]
 pub struct Note {
     #[prost(string, tag = "1")]
     pub text: String,
@@ -17,14 +17,14 @@ pub struct Note {
     pub place: Option<Place>,
 }
 
-#[kit::rpc::message(runtime = "crate::kit::rpc")]
+#[kit::rpc::message(runtime_path = "crate::kit::rpc")]
 #[derive(Debug)]
 pub enum Mood {
     Calm = 0,
     Loud = 1,
 }
 
-#[kit::rpc::message(oneof, runtime = "crate::kit::rpc")]
+#[kit::rpc::message(oneof, runtime_path = "crate::kit::rpc")]
 pub enum Place {
     #[prost(string, tag = "3")]
     Room(String),
@@ -36,7 +36,7 @@ mod protocall_is_shadowed {
     #[allow(unused_imports)]
     use std as protocall;
 
-    #[crate::kit::rpc::service(package = "chat.v1", runtime = "crate::kit::rpc", stubs)]
+    #[crate::kit::rpc::service(package = "chat.v1", runtime_path = "crate::kit::rpc", stubs)]
     pub(crate) trait Chat {
         async fn join(&self, ctx: &super::Context, req: super::Note) -> Result<super::Note, super::Status>;
     }

@@ -1,7 +1,7 @@
 //! Options have commas between them.
 
 mod proto {
-    protocall::proto!("schemas/chat/v1/chat.proto", client server);
+    protocall::proto!("schemas/chat/v1/chat.proto", client_only server_only);
 }
 
 fn main() {}

@@ -1,6 +1,6 @@
 //! The runtime is at a path.
 
-#[protocall::message(runtime = "my runtime")]
+#[protocall::message(runtime_path = "my runtime")]
 pub struct Note {}
 
 fn main() {}

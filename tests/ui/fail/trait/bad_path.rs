@@ -2,7 +2,7 @@
 
 use protocall::{Context, Raw, Status};
 
-#[protocall::service(package = "chat.v1", runtime = "my runtime")]
+#[protocall::service(package = "chat.v1", runtime_path = "my runtime")]
 pub trait Chat {
     async fn join(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
 }
