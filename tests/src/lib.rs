@@ -22,6 +22,9 @@
     rustdoc::all
 )]
 
+#[cfg(doctest)]
+mod guide;
+
 /// Every schema of the repository, by build.rs.
 pub mod proto {
     protocall::include_schema!();

@@ -1,0 +1,18 @@
+//! The guide's code, compiled as doctests; what blocks is `no_run`, the rest runs. `tests/guide.rs` holds its texts.
+
+macro_rules! pages {
+    ($($name:ident = $path:literal;)*) => {
+        $(#[doc = include_str!(concat!("../../docs/guide/", $path))] mod $name {})*
+    };
+}
+
+pages! {
+    errors = "errors.md";
+    first_service = "first-service.md";
+    from_tarpc = "from-tarpc.md";
+    from_tonic = "from-tonic.md";
+    push = "push.md";
+    schemas = "schemas.md";
+    testing = "testing.md";
+    unknown_routes = "unknown-routes.md";
+}

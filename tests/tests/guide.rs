@@ -1,0 +1,389 @@
+//! What the guide quotes is there: every text of `docs/guide/errors.md` in the code, every text that the code says here in
+//! the page, the schema of `first-service.md` in `schemas/`, every refusal of `schemas.md` among the rules' fixtures.
+#![expect(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
+use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
+
+use protocall::{
+    Caller, Channel, ChannelBuilder, Compatibility, Context, Error, Raw, Router, Server, Status,
+};
+use protocall_tests::proto::quickstart::v1::{
+    Announcement, BlobReply, BlobRequest, GREETER_SPEC, GreetReply, GreetRequest, Greeter, GreeterClient,
+    GreeterEventsClient, GreeterServer, NoteRequest, SlowReply, SlowRequest,
+};
+
+const ERRORS: &str = include_str!("../../docs/guide/errors.md");
+const FIRST_SERVICE: &str = include_str!("../../docs/guide/first-service.md");
+const SCHEMAS: &str = include_str!("../../docs/guide/schemas.md");
+
+/// What stands for anything.
+const ANY: char = '…';
+
+#[test]
+fn every_text_of_the_page_is_in_the_code() {
+    let code = normal(&sources(Path::new("../runtime/src"), "rs"));
+    for text in texts() {
+        if ELSEWHERE.iter().any(|elsewhere| text.contains(elsewhere)) {
+            continue;
+        }
+        // In the code a name or a number may stand in the place of what is between ticks, or follow a colon.
+        for piece in text.split([ANY, '`']).flat_map(|piece| piece.split(": ")) {
+            let piece = piece.trim();
+            assert!(
+                piece.len() < 4 || code.contains(piece),
+                "errors.md: no `{piece}` in the code, of `{text}`"
+            );
+        }
+    }
+}
+
+/// Texts that are prost's, or that the code puts together of words: each is caused below.
+const ELSEWHERE: [&str; 3] = [
+    "failed to decode Protobuf message",
+    "there lacks a method, or has another kind of one, of the one that is called here",
+    "there differs from the one that is called here",
+];
+
+#[test]
+fn every_kind_of_error_is_on_the_page() {
+    let source = fs::read_to_string("../runtime/src/error.rs").unwrap();
+    let variants = source.split("pub enum Error {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    for line in variants.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ")) {
+        let name: String = line.trim().chars().take_while(|c| c.is_alphanumeric()).collect();
+        if !name.is_empty() {
+            assert!(ERRORS.contains(&format!("`Error::{name}`")), "errors.md does not name `Error::{name}`");
+        }
+    }
+}
+
+#[test]
+fn every_error_says_what_the_page_says() {
+    let refused = || Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+    let (uri, limit) = (String::from("tcp://x:1"), Duration::from_secs(3));
+    for error in [
+        Error::Bind { uri: uri.clone(), source: refused() },
+        Error::Connect { uri: uri.clone(), source: refused() },
+        Error::ConnectTimeout { uri: uri.clone(), limit },
+        Error::Config { knob: "connect_timeout", problem: "is zero".into() },
+        Error::Deadline { limit },
+        Error::Draining,
+        Error::Encode { announced: 1, written: 2 },
+        Error::MessageTooLarge { size: 2, limit: 1, knob: "`max_message` of this end" },
+        Error::NoRoom("there is no connection yet"),
+        Error::NoRuntime,
+        Error::Uri { uri, problem: "the scheme can be `tcp` or `unix`" },
+    ] {
+        assert_told(&error.to_string());
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_say_what_the_page_says() {
+    let tell = |builder: ChannelBuilder| assert_told(&builder.connect_lazy().unwrap_err().to_string());
+    let builder = || Channel::builder("tcp://127.0.0.1:1");
+    tell(builder().receive_budget(1));
+    tell(builder().max_message(1));
+    tell(builder().max_fragment(1));
+    tell(builder().max_metadata(1));
+    tell(builder().max_in_flight(1));
+    tell(builder().max_lanes(1));
+    tell(builder().max_bindings(1));
+    tell(builder().connect_timeout(Duration::ZERO));
+    for uri in ["127.0.0.1:7000", "tcp://x", "unix://", "http://x:1"] {
+        tell(Channel::builder(uri));
+    }
+}
+
+#[tokio::test]
+async fn connecting_and_listening_say_what_the_page_says() {
+    let (bound, address) = bound(Server::new(Router::new())).await;
+    assert_told(&Server::new(Router::new()).listen(&address).bind().await.unwrap_err().to_string());
+    drop(bound);
+    assert_told(&Channel::connect(&address).await.unwrap_err().to_string());
+
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = Channel::builder(format!("tcp://{}", silent.local_addr().unwrap()));
+    let late = silent.connect_timeout(Duration::from_millis(20)).connect().await;
+    assert_told(&late.unwrap_err().to_string());
+
+    let (near, far) = tokio::io::duplex(1 << 10);
+    tokio::spawn(async move {
+        let mut far = far;
+        tokio::io::AsyncWriteExt::write_all(&mut far, b"HTTP/1.1 400 Bad Request\r\n\r\n").await
+    });
+    let other = Channel::builder("tcp://127.0.0.1:1").connect_over(near).await;
+    let told = assert_told(&other.unwrap_err().to_string());
+    assert!(told.contains("BAD_HELLO"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_say_what_the_page_says() {
+    let channel = Channel::in_memory(Router::new().add(GreeterServer::new(Host)));
+    let (greeter, caller) = (GreeterClient::new(&channel), Caller::from(&channel));
+    let hour = SlowRequest { millis: 3_600_000 };
+    let short = Duration::from_millis(50);
+    told(greeter.slow(hour.clone()).timeout(short)).await;
+    told(greeter.slow(hour).timeout(Duration::ZERO)).await;
+    told(greeter.blob(BlobRequest { data: vec![0; 5 << 20].into() })).await;
+    told(greeter.greet(GreetRequest::default()).metadata("k", vec![0; 20 << 10])).await;
+    told(greeter.greet(GreetRequest { name: "panic".into() })).await;
+    told(caller.call_raw("no.Such/Route", &b""[..])).await;
+    told(caller.call_raw("quickstart.v1.Greeter/Note", &b""[..])).await;
+    told(caller.call_raw("quickstart.v1.Greeter/Greet", &b"\xff"[..])).await;
+    told(caller.call_raw("", &b""[..])).await;
+    told(caller.call_raw("quickstart.v1.Greeter/Greet", Wrong)).await;
+}
+
+fn reason_of(error: &Error) -> String {
+    match error {
+        Error::Closed(reason) => reason.to_string(),
+        other => panic!("not closed: {other}"),
+    }
+}
+
+/// What is no such message makes the reply unreadable too.
+struct Wrong;
+
+impl From<Wrong> for Raw {
+    fn from(_: Wrong) -> Self {
+        Self::from(&b"\x0a\x05ab"[..])
+    }
+}
+
+#[tokio::test]
+async fn pushes_that_find_no_room_say_what_the_page_says() {
+    let router = Router::new().add(GreeterServer::new(Host));
+    let (bound, address) = bound(Server::new(router).lane_credit(16 << 10)).await;
+    tokio::spawn(bound.serve());
+    let lazy = GreeterClient::new(Channel::builder(&address).connect_lazy().unwrap());
+    assert_told(lazy.note(NoteRequest::default()).try_send().unwrap_err().message());
+
+    let greeter = GreeterClient::new(Channel::connect(&address).await.unwrap());
+    let note = || greeter.note(NoteRequest { text: "x".repeat(1_000) });
+    let full = loop {
+        match note().try_send() {
+            Ok(()) => {}
+            Err(full) => break full,
+        }
+    };
+    assert_told(full.message());
+    let slow = Channel::builder(&address).send_buffer(1).connect().await.unwrap();
+    let greeter = GreeterClient::new(slow);
+    let note = || greeter.note(NoteRequest::default());
+    note().await.unwrap();
+    assert_told(note().try_send().unwrap_err().message());
+}
+
+#[tokio::test]
+async fn connections_that_end_say_what_the_page_says() {
+    let router = Router::new().add(GreeterServer::new(Host));
+    let (bound, address) = bound(Server::new(router).max_connections(2).drain_timeout(Duration::ZERO)).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(bound.serve_until(stopped));
+
+    let wants = |policy| Channel::builder(&address).calls(&GREETER_SPEC).compatibility(policy);
+    let strict = wants(Compatibility::Strict).connect().await.unwrap();
+    let one = Channel::connect(&address).await.unwrap();
+    let refused = match Channel::connect(&address).await {
+        Ok(channel) => channel.session().await.unwrap().closed().await.to_string(),
+        Err(error) => reason_of(&error),
+    };
+    assert!(assert_reason(&refused).contains("OVERLOADED"));
+    drop(strict);
+
+    let session = one.session().await.unwrap();
+    let slow = GreeterClient::new(&session).slow(SlowRequest { millis: 3_600_000 });
+    let slow = tokio::spawn(slow);
+    while session.stats().calls_out == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.send(()).unwrap();
+    server.await.unwrap();
+    assert_reason(&session.closed().await.to_string());
+    assert_told(slow.await.unwrap().unwrap_err().message());
+    let gone = GreeterClient::new(&session).greet(GreetRequest::default()).await;
+    assert_told(gone.unwrap_err().message());
+    told(async {
+        GreeterEventsClient::new(Context::test().session()).announced(Announcement::default()).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn services_that_differ_say_what_the_page_says() {
+    let router = Router::new().add(OtherServer::new(Host));
+    let (bound, address) = bound(Server::new(router)).await;
+    tokio::spawn(bound.serve());
+    for policy in [Compatibility::Additive, Compatibility::Strict] {
+        for spec in [&GREETER_SPEC, &wanted::OTHER_SPEC] {
+            let channel = Channel::builder(&address).calls(spec).compatibility(policy).connect().await;
+            let reason = match channel {
+                Ok(channel) => channel.session().await.unwrap().closed().await.to_string(),
+                Err(error) => reason_of(&error),
+            };
+            assert!(assert_reason(&reason).contains("INCOMPATIBLE"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_the_first_service_is_in_the_repository() {
+    let schema = fs::read_to_string("../schemas/room/v1/room.proto").unwrap();
+    assert!(FIRST_SERVICE.contains(&format!("```proto\n{schema}```\n")));
+}
+
+#[test]
+fn what_schemas_md_says_is_refused_is_refused_so() {
+    let told = normal(&sources(Path::new("../schemas/invalid"), "txt"));
+    let refused = SCHEMAS.split("## What is refused").nth(1).unwrap();
+    let rows: Vec<&str> = refused.lines().filter(|line| line.starts_with("| ``")).collect();
+    assert!(rows.len() > 5);
+    for row in rows {
+        let text = span(row.trim_start_matches("| ")).unwrap();
+        assert!(told.contains(&normal(text)), "schemas.md: no fixture says `{text}`");
+    }
+}
+
+#[test]
+fn lines_are_short() {
+    for folder in ["../docs", "../docs/guide"] {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("wire.md") {
+                let text = fs::read_to_string(&path).unwrap();
+                let long = text.lines().position(|line| line.chars().count() > 140 && !line.starts_with('|'));
+                assert!(long.is_none(), "{}:{}", path.display(), long.unwrap_or_default() + 1);
+            }
+        }
+    }
+}
+
+/// A host who takes his time.
+struct Host;
+
+impl Greeter for Host {
+    async fn greet(&self, _: &Context, req: GreetRequest) -> Result<GreetReply, Status> {
+        assert_ne!(req.name, "panic", "as it was told to");
+        Ok(GreetReply { greeting: req.name })
+    }
+
+    async fn slow(&self, _: &Context, req: SlowRequest) -> Result<SlowReply, Status> {
+        tokio::time::sleep(Duration::from_millis(req.millis)).await;
+        Ok(SlowReply { slept_millis: req.millis })
+    }
+
+    async fn blob(&self, _: &Context, req: BlobRequest) -> Result<BlobReply, Status> {
+        Ok(BlobReply { data: req.data })
+    }
+
+    async fn note(&self, _: &Context, _: NoteRequest) -> Result<(), Status> {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        Ok(())
+    }
+}
+
+/// Served here.
+#[protocall::service(package = "guide")]
+trait Other {
+    async fn one(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+}
+
+impl Other for Host {
+    async fn one(&self, _: &Context, (): ()) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+/// What is wanted of it elsewhere.
+mod wanted {
+    use protocall::{Context, Status};
+
+    #[protocall::service(package = "guide", client)]
+    pub(super) trait Other {
+        async fn one(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+        async fn two(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+    }
+}
+
+async fn bound(server: Server) -> (protocall::Bound, String) {
+    let bound = server.listen("tcp://127.0.0.1:0").bind().await.unwrap();
+    let address = bound.local_addrs()[0].to_string();
+    (bound, address)
+}
+
+async fn told<R: std::fmt::Debug>(call: impl Future<Output = Result<R, Status>>) {
+    assert_told(call.await.unwrap_err().message());
+}
+
+/// The page has an entry for `text`, and one for what that leaves open: a reason, a limit, a lack of room.
+#[track_caller]
+fn assert_told(text: &str) -> String {
+    assert!(texts().iter().any(|entry| is_entry(entry, text)), "errors.md has no entry for `{text}`");
+    if let Some(reason) = text.strip_prefix("the connection is closed: ") {
+        assert_reason(reason);
+    }
+    for before in ["no room to push now (`try_send`): ", " allowed (`"] {
+        if let Some((_, rest)) = text.split_once(before) {
+            assert_told(if before.ends_with("(`") { rest.trim_end_matches("`)") } else { rest });
+        }
+    }
+    text.to_owned()
+}
+
+/// The page has an entry for why a connection ended.
+#[track_caller]
+fn assert_reason(reason: &str) -> String {
+    let mut text = reason;
+    for by in ["this end ", "the other end ", "the transport "] {
+        text = text.strip_prefix(by).unwrap_or(text);
+    }
+    let (_, text) = text.split_once(": ").unwrap();
+    assert!(texts().iter().any(|entry| is_entry(entry, text)), "errors.md has no entry for `{text}`");
+    reason.to_owned()
+}
+
+/// Whether `text` is the whole of `entry`, with something in the place of each `…`.
+fn is_entry(entry: &str, text: &str) -> bool {
+    let mut pieces = entry.split(ANY);
+    let Some(mut rest) = text.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
+    let mut open = false;
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        (rest, open) = (&rest[at + piece.len()..], piece.is_empty());
+    }
+    open || rest.is_empty()
+}
+
+/// The entries of the page: what stands in code at the beginning of each point that describes something.
+fn texts() -> Vec<&'static str> {
+    let mut lines = ERRORS.split("## Settings that cannot work").nth(1).unwrap().lines();
+    let texts: Vec<_> = std::iter::from_fn(|| lines.find(|line| line.starts_with("- `")))
+        .filter_map(|line| span(&line[2..]))
+        .collect();
+    assert!(texts.len() > 50);
+    texts
+}
+
+/// The text of a code span at the beginning of `line`.
+fn span(line: &str) -> Option<&str> {
+    let ticks = line.len() - line.trim_start_matches('`').len();
+    let rest = &line[ticks..];
+    let end = rest.find(&line[..ticks])?;
+    Some(rest[..end].trim())
+}
+
+fn sources(folder: &Path, extension: &str) -> String {
+    let mut text = String::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            text += &sources(&path, extension);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            text += &fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+/// One space between words, and no signs of Rust's strings.
+fn normal(text: &str) -> String {
+    text.replace('\\', "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
