@@ -83,7 +83,8 @@ fn module_item(segment: &str, package: &str, lints: Option<&Attribute>, items: &
         None => Ident::new(segment, Span::call_site()),
     };
     let doc = format!(" The package `{package}`.");
-    let names: Attribute = parse_quote!(#[allow(clippy::module_inception, clippy::module_name_repetitions)]);
+    let names: Attribute =
+        parse_quote!(#[allow(unreachable_pub, clippy::module_inception, clippy::module_name_repetitions)]);
     let lints = lints.unwrap_or(&names);
     Item::Mod(parse_quote! {
         #[doc = #doc]
@@ -94,7 +95,17 @@ fn module_item(segment: &str, package: &str, lints: Option<&Attribute>, items: &
 
 /// The lints that prost-build's output breaks. What services become breaks none of them.
 fn lints() -> Attribute {
-    parse_quote!(#[allow(missing_docs, deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)])
+    parse_quote!(
+        #[allow(
+            missing_docs,
+            deprecated,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            clippy::pedantic,
+            clippy::nursery
+        )]
+    )
 }
 
 fn allowed(mut item: Item) -> Item {
