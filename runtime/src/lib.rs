@@ -24,19 +24,24 @@
 extern crate self as protocall;
 
 mod call;
+mod caller;
 #[cfg(feature = "client")]
 mod channel;
 mod config;
 mod context;
 mod error;
+mod fallback;
 mod frame;
 mod message;
 mod metadata;
 mod proto;
+mod push;
+mod request;
 mod router;
 mod schema;
 #[cfg(feature = "server")]
 mod server;
+mod service;
 mod session;
 #[cfg(feature = "signal")]
 mod signal;
@@ -49,17 +54,20 @@ mod transport;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallWithMetadata, Caller, Push};
+pub use call::{Call, CallWithMetadata};
+pub use caller::Caller;
 #[cfg(feature = "client")]
 pub use channel::{Channel, ChannelBuilder};
 pub use config::Compatibility;
 pub use context::Context;
 pub use error::{EndedBy, Error, Reason};
+pub use fallback::{Fallback, FallbackPush, RawCall};
 pub use message::{Message, Raw};
 pub use metadata::{Metadata, MetadataError};
 #[cfg(feature = "macros")]
 pub use protocall_macros::*;
-pub use router::{DuplicateRoute, Fallback, FallbackPush, RawCall, Router};
+pub use push::Push;
+pub use router::{DuplicateRoute, Router};
 #[cfg(feature = "server")]
 pub use server::{Bound, Report, Server, ServerHandle};
 pub use session::{Session, SessionStats};

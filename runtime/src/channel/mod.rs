@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::call::Connecting;
+use crate::caller::Connecting;
 use crate::config::{Config, config_setters};
 use crate::frame::Role;
 use crate::session::{Lock, Shared};

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::clock;
-use super::runner::encode_outside;
+use super::responder::encode_outside;
 use super::state::State;
 use super::waiters::Granted;
 use super::{Shared, Todo};

@@ -5,11 +5,14 @@ mod call;
 pub(crate) mod clock;
 mod compatible;
 mod driver;
+mod handler;
 #[cfg(all(test, protocall_loom))]
 mod models;
 mod park;
 mod push;
+mod responder;
 mod runner;
+mod runs;
 mod state;
 mod waiters;
 
@@ -23,7 +26,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
-pub(crate) use self::runner::{Responder, encode_block};
+pub(crate) use self::responder::{Responder, encode_block};
 pub(crate) use self::state::{Lock, State, Todo, note_waker};
 use crate::config::Config;
 use crate::frame::{Role, Services};
@@ -42,7 +45,7 @@ pub struct Session(Arc<Shared>);
 /// What all handles, the driver and the runner share.
 pub(crate) struct Shared {
     pub(crate) state: Lock<State>,
-    pub(crate) runs: runner::Runs,
+    pub(crate) runs: runs::Runs,
     pub(crate) router: Router,
     /// What this end will call, if it said so.
     calls: Option<Services>,
@@ -86,7 +89,7 @@ impl Session {
         let conn = Connection::new(role, config, announced, clock::now());
         let shared = Arc::new(Shared {
             state: Lock::new(State::new(conn)),
-            runs: runner::Runs::default(),
+            runs: runs::Runs::default(),
             router,
             calls,
             config: config.clone(),
@@ -105,7 +108,7 @@ impl Session {
         conn.close("there is no connection");
         Self(Arc::new(Shared {
             state: Lock::new(State::new(conn)),
-            runs: runner::Runs::default(),
+            runs: runs::Runs::default(),
             router: Router::new(),
             calls: None,
             config,

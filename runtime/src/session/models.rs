@@ -59,7 +59,7 @@ fn session() -> StdArc<Shared> {
     state.conn.poll_batch(clock::now(), &mut Batch::default());
     StdArc::new(Shared {
         state: Lock::new(state),
-        runs: super::runner::Runs::default(),
+        runs: super::runs::Runs::default(),
         router: Router::new(),
         calls: None,
         config,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::Shared;
-use super::runner::encode_outside;
+use super::responder::encode_outside;
 use super::state::{State, note_waker};
 use crate::proto::{OpenRoute, PushRoom, Pushing};
 use crate::{Error, Message, Status};

@@ -2,161 +2,31 @@
 //! that is not done goes on as a task of its own. When a handler keeps it busy with work waiting, another takes over,
 //! so that handlers never hold the connection up.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::clock;
-use super::state::{Lock, Work};
-use super::{Session, Shared};
-use crate::context::{BoxFuture, CallCore, Context};
+use super::handler::{HandlerTask, LaneTurn, OnDone, caught};
+use super::responder::Responder;
+use super::runs::{Job, Resolved};
+use super::{Session, Shared, clock};
+use crate::context::{CallCore, Context};
 use crate::frame::{Block, BlockError, RouteRef, Text};
-use crate::proto::{Inbound, InboundPush, ReplyRoom, Shape, Terminal, stop_status};
-use crate::router::{Handling, Incoming, Target, kind_word};
-use crate::{Error, Message, MethodKind, Raw, Status};
+use crate::proto::{Inbound, InboundPush, Shape};
+use crate::router::{Target, kind_word};
+use crate::service::{Handling, Incoming};
+use crate::{MethodKind, Raw, Status};
 
-/// How long a runner may be busy with one handler before another takes over.
-const BUSY: Duration = Duration::from_micros(200);
 /// Jobs that a runner runs before it lets other tasks run.
 const BURST: usize = 64;
 
-/// The work of a session's runner, under a lock of its own.
-#[derive(Debug, Default)]
-pub(crate) struct Runs(Lock<Queue>);
-
-#[derive(Debug, Default)]
-struct Queue {
-    ready: VecDeque<Job>,
-    lanes: Vec<LaneRuns>,
-    /// The peer's route numbers, resolved once.
-    targets: Vec<Resolved>,
-    /// The runner in charge; an older one leaves when it comes back.
-    in_charge: u64,
-    asleep: Option<Waker>,
-    /// Since when the one in charge polls the handler that it polls.
-    busy_since: Option<Instant>,
-    ended: bool,
-}
-
-#[derive(Debug)]
-enum Job {
-    Call(Inbound),
-    Push(InboundPush),
-}
-
-/// A lane runs one push at a time (wire 10.2).
-#[derive(Debug, Default)]
-struct LaneRuns {
-    busy: bool,
-    waiting: VecDeque<InboundPush>,
-}
-
-/// What a route number stands for here.
-#[derive(Debug, Clone)]
-struct Resolved {
-    name: Text,
-    target: Option<Target>,
-}
-
-impl Runs {
-    /// Takes what the driver read. Called with no lock held.
-    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) {
-        let mut queue = self.0.lock();
-        for work in work.drain(..) {
-            match work {
-                Work::Bound(name) => {
-                    let target = shared.router.find(name.as_str());
-                    queue.targets.push(Resolved { name, target });
-                }
-                Work::Call(call) => queue.ready.push_back(Job::Call(call)),
-                Work::Push(push) => queue.push(push),
-            }
-        }
-        if queue.ready.is_empty() {
-            return;
-        }
-        // From now on somebody waits behind the handler that is being polled, if one is.
-        queue.busy_since.get_or_insert(now);
-        if let Some(waker) = queue.asleep.take() {
-            drop(queue);
-            waker.wake();
-        } else if queue.in_charge == 0 {
-            queue.take_over(shared);
-        }
-    }
-
-    /// Has another runner take over from one that has been busy for too long. `Some`: look again then.
-    pub(crate) fn check_busy(&self, shared: &Arc<Shared>, now: Instant) -> Option<Instant> {
-        let mut queue = self.0.lock();
-        let since = queue.busy_since.filter(|_| !queue.ready.is_empty())?;
-        if now < since + BUSY {
-            return Some(since + BUSY);
-        }
-        queue.take_over(shared);
-        None
-    }
-
-    /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
-    /// still run.
-    pub(crate) fn end(&self) {
-        let mut queue = self.0.lock();
-        queue.ended = true;
-        queue.ready.retain(|job| matches!(job, Job::Push(_)));
-        let asleep = queue.asleep.take();
-        drop(queue);
-        if let Some(waker) = asleep {
-            waker.wake();
-        }
-    }
-
-    fn lane_done(&self, shared: &Arc<Shared>, lane: u32) {
-        let mut queue = self.0.lock();
-        let Some(runs) = queue.lanes.get_mut(lane as usize) else { return };
-        runs.busy = false;
-        let Some(push) = runs.waiting.pop_front() else { return };
-        queue.push(push);
-        if let Some(waker) = queue.asleep.take() {
-            drop(queue);
-            waker.wake();
-        } else if queue.in_charge == 0 {
-            queue.take_over(shared);
-        }
-    }
-}
-
-impl Queue {
-    fn push(&mut self, push: InboundPush) {
-        let lane = push.lane as usize;
-        if self.lanes.len() <= lane {
-            self.lanes.resize_with(lane + 1, LaneRuns::default);
-        }
-        let runs = &mut self.lanes[lane];
-        if runs.busy {
-            runs.waiting.push_back(push);
-        } else {
-            runs.busy = true;
-            self.ready.push_back(Job::Push(push));
-        }
-    }
-
-    fn take_over(&mut self, shared: &Arc<Shared>) {
-        self.in_charge += 1;
-        self.busy_since = None;
-        let runner = Runner { shared: Arc::clone(shared), number: self.in_charge, freed: 0 };
-        if let Some(runtime) = &shared.runtime {
-            runtime.spawn(runner);
-        }
-    }
-}
-
 /// One runner.
-struct Runner {
+pub(super) struct Runner {
     shared: Arc<Shared>,
     number: u64,
     /// Costs of calls that were handed on, to give back together.
@@ -182,13 +52,17 @@ impl Future for Runner {
     }
 }
 
-enum Next {
+pub(super) enum Next {
     Job(Job, Option<Resolved>),
     Sleep,
     Leave,
 }
 
 impl Runner {
+    pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
+        Self { shared, number, freed: 0 }
+    }
+
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
         loop {
             let mut queue = self.shared.runs.0.lock();
@@ -253,11 +127,11 @@ impl Runner {
             Ok(block) => block,
             Err(status) => {
                 let core = CallCore::new(session, spec, name, Block::default(), deadline);
-                return Responder { core, number, done: false }.refuse(status);
+                return Responder::new(core, number).refuse(status);
             }
         };
         let core = CallCore::new(session, spec, name, block, deadline);
-        let responder = Responder { core: Arc::clone(&core), number, done: false };
+        let responder = Responder::new(Arc::clone(&core), number);
         if let Some(refusal) = refusal(spec, shape, core.block_codec(), deadline) {
             return responder.refuse(refusal);
         }
@@ -281,7 +155,7 @@ impl Runner {
     fn run_push(&mut self, push: InboundPush, resolved: Option<Resolved>) {
         let InboundPush { lane, route, block, message, cost } = push;
         let (name, target) = self.resolve(route, resolved);
-        let on_done = OnDone::Push(LaneTurn { shared: Arc::clone(&self.shared), lane });
+        let on_done = OnDone::Push(LaneTurn::new(Arc::clone(&self.shared), lane));
         self.shared.with(|state| state.conn.push_handed_on(lane, cost));
         let spec = target.as_ref().map(|target| target.spec);
         let block = match self.read_block(block) {
@@ -333,7 +207,7 @@ impl Runner {
     /// this poll needs no waker.
     fn first_poll(&self, handling: Handling, core: Arc<CallCore>, on_done: OnDone) {
         let Some(future) = handling.0 else { return };
-        let mut task = HandlerTask { future: Some(future), core, on_done: Some(on_done) };
+        let mut task = HandlerTask::new(future, core, on_done);
         let mut cx = Cx::from_waker(Waker::noop());
         if task.poll_handler(&mut cx).is_ready() {
             return;
@@ -379,219 +253,4 @@ fn refusal(
     }
     let late = deadline.is_some_and(|at| clock::now() >= at);
     late.then(|| Status::deadline_exceeded("the deadline passed before the call was dispatched"))
-}
-
-/// A panic is traced; the responder that it dropped has answered INTERNAL.
-fn caught<T>(context: &Context, result: std::thread::Result<T>) -> Result<T, ()> {
-    result.map_err(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        tracing::error!(route = context.route(), peer = %context.peer_addr(), panic = text, "a handler panicked");
-    })
-}
-
-/// What is to be done when a handler is gone.
-enum OnDone {
-    Call(u32),
-    Push(#[expect(dead_code, reason = "it acts when dropped")] LaneTurn),
-}
-
-/// A push's turn in its lane; the next one's begins when it is dropped.
-struct LaneTurn {
-    shared: Arc<Shared>,
-    lane: u32,
-}
-
-impl Drop for LaneTurn {
-    fn drop(&mut self) {
-        self.shared.runs.lane_done(&self.shared, self.lane);
-    }
-}
-
-/// A handler that was not done at its first poll.
-struct HandlerTask {
-    future: Option<BoxFuture>,
-    core: Arc<CallCore>,
-    on_done: Option<OnDone>,
-}
-
-impl HandlerTask {
-    fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
-        let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let context = Context::new(&self.core);
-        let polled = catch_unwind(AssertUnwindSafe(|| context.enter(|| future.as_mut().poll(cx))));
-        let done = match caught(&context, polled) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(())) | Err(()) => Poll::Ready(()),
-        };
-        self.let_go();
-        done
-    }
-
-    /// Drops the handler; a panic in one of its destructors costs nobody else.
-    fn let_go(&mut self) {
-        let future = self.future.take();
-        let context = Context::new(&self.core);
-        let dropped = catch_unwind(AssertUnwindSafe(|| context.enter(|| drop(future))));
-        let _ = caught(&context, dropped);
-        self.on_done = None;
-    }
-}
-
-impl Future for HandlerTask {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if this.core.set_task(cx.waker()).is_some() {
-            this.let_go();
-            return Poll::Ready(());
-        }
-        this.poll_handler(cx)
-    }
-}
-
-impl Drop for HandlerTask {
-    fn drop(&mut self) {
-        if self.future.is_some() {
-            self.let_go();
-        }
-    }
-}
-
-/// The one terminal frame of a call (wire 8.4): sent by `finish` or `refuse`, or, if the handler is dropped or panics,
-/// when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Responder {
-    core: Arc<CallCore>,
-    number: u32,
-    done: bool,
-}
-
-impl Responder {
-    /// What the handler returned.
-    pub(crate) fn finish<R: Message>(mut self, result: Result<R, Status>) {
-        match result {
-            Ok(reply) => self.reply(&reply),
-            Err(status) => self.status(&status.by_handler()),
-        }
-    }
-
-    /// As [`finish`](Self::finish), for a call that went on elsewhere: what is certain of it stays so (wire 13.4).
-    pub(crate) fn finish_forwarded(mut self, result: Result<Raw, Status>) {
-        match result {
-            Ok(reply) => self.reply(&reply),
-            Err(status) => self.status(&status.by_forwarding()),
-        }
-    }
-
-    /// Not dispatched (wire 13.4).
-    pub(crate) fn refuse(mut self, status: Status) {
-        self.status(&status.not_run());
-    }
-
-    fn reply<R: Message>(&mut self, reply: &R) {
-        let block = Block { metadata: self.core.take_reply_metadata(), ..Block::default() };
-        let block = encode_block(&block);
-        let len = reply.encoded_len();
-        let limit = self.core.spec().and_then(|spec| spec.max_message);
-        let shared = Arc::clone(self.core.session().shared());
-        let number = self.number;
-        let placed = shared.with(|state| {
-            if let Err(status) = state.conn.check_reply(limit, len, block.len()) {
-                return Placed::Refused(status);
-            }
-            match state.conn.reply_room(len, block.len()) {
-                ReplyRoom::Nobody => Placed::Done,
-                ReplyRoom::Outside => Placed::Outside,
-                ReplyRoom::InPlace => {
-                    let written = state.conn.reply_in_place(number, len, &block, |out| reply.encode(out));
-                    match written {
-                        Ok(()) => {
-                            state.take_handler(number);
-                            Placed::Done
-                        }
-                        Err(error) => Placed::Refused(error.into()),
-                    }
-                }
-            }
-        });
-        match placed {
-            Placed::Done => self.done = true,
-            Placed::Refused(status) => self.status(&status.by_handler()),
-            Placed::Outside => match encode_outside(reply, len) {
-                Ok(message) => self.terminal(Terminal::Message { block, message }),
-                Err(error) => self.status(&Status::from(error).by_handler()),
-            },
-        }
-    }
-
-    fn status(&mut self, status: &Status) {
-        let block = Block {
-            metadata: status.all_metadata().clone(),
-            retry_after: status.retry_hint().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
-            details: status.wire_details(),
-            ..Block::default()
-        };
-        let block = encode_block(&block);
-        let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
-        let block = match checked {
-            Ok(()) => block,
-            // The code matters more than details that do not fit.
-            Err(_) => Bytes::new(),
-        };
-        self.terminal(Terminal::status(status, block));
-    }
-
-    fn terminal(&mut self, terminal: Terminal) {
-        self.done = true;
-        let number = self.number;
-        self.core.session().shared().with(|state| {
-            state.take_handler(number);
-            state.conn.reply(number, terminal);
-        });
-    }
-}
-
-enum Placed {
-    Done,
-    Outside,
-    Refused(Status),
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let status = match self.core.stopped() {
-            _ if std::thread::panicking() => Status::internal("the handler panicked"),
-            Some(why) => stop_status(why),
-            None => Status::internal("the handler was dropped"),
-        };
-        self.status(&status);
-    }
-}
-
-/// Encodes a block's items; nothing for nothing.
-pub(crate) fn encode_block(block: &Block) -> Bytes {
-    if block.is_empty() {
-        return Bytes::new();
-    }
-    let mut out = BytesMut::with_capacity(block.encoded_len());
-    block.encode(&mut out);
-    out.freeze()
-}
-
-/// Encodes a message into a buffer of its own.
-pub(crate) fn encode_outside<M: Message>(message: &M, len: usize) -> Result<Bytes, Error> {
-    let mut out = BytesMut::with_capacity(len);
-    message.encode(&mut out);
-    match out.len() == len {
-        true => Ok(out.freeze()),
-        false => Err(Error::Encode { announced: len, written: out.len() }),
-    }
 }

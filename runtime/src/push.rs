@@ -1,0 +1,83 @@
+//! What a client's push methods return: a one-way message that is sent when it is awaited. Made by generated clients.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Cx, Poll};
+use std::time::Duration;
+
+use crate::request::{Phase, Request, RouteName, request_setters};
+use crate::session::{Pushed, encode_block};
+use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
+
+/// A one-way message: awaited, it waits for room in its lane and sends.
+///
+/// It is delivered at most once, in order with the other pushes of its service. That it was sent does not say that it
+/// arrived: see [`Session::flushed`]. It waits for room no longer than a call would for its answer.
+///
+/// # Errors
+/// What failed at this end; the other end answers nothing.
+#[must_use = "a push does nothing unless it is awaited"]
+pub struct Push<Q: Message> {
+    request: Request<Q>,
+}
+
+impl<Q: Message> Push<Q> {
+    pub(crate) fn new(caller: Caller, spec: &'static MethodSpec, message: Q) -> Self {
+        Self { request: Request::new(caller, RouteName::Spec(spec), message) }
+    }
+
+    request_setters!();
+
+    /// Sends it now, or not at all.
+    ///
+    /// # Errors
+    /// With [`Error::NoRoom`] if it would have to wait, [`Error::Closed`] if there is no connection.
+    pub fn try_send(mut self) -> Result<(), Status> {
+        let Some(shared) = self.request.caller.session_now() else {
+            return Err(Status::from(Error::NoRoom("there is no connection yet")).not_run());
+        };
+        self.request.begin();
+        let block = encode_block(&self.request.block);
+        let Some(message) = &self.request.message else { return Ok(()) };
+        match shared.try_push(self.request.route.open(), &block, message, None)? {
+            Pushed::Sent => Ok(()),
+            Pushed::Full(why) => Err(Status::from(Error::NoRoom(why)).not_run()),
+        }
+    }
+}
+
+impl Push<Raw> {
+    pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
+        Self { request: Request::new(caller, RouteName::Name(route), message) }
+    }
+}
+
+impl<Q: Message> Future for Push<Q> {
+    type Output = Result<(), Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let request = &mut self.get_mut().request;
+        match request.poll_session(cx) {
+            Poll::Ready(Ok(())) => {}
+            other => return other,
+        }
+        let Phase::On { shared, block, .. } = &request.phase else { return Poll::Pending };
+        let Some(message) = &request.message else { return Poll::Ready(Ok(())) };
+        match shared.try_push(request.route.open(), block, message, Some(cx.waker()))? {
+            Pushed::Sent => {
+                request.phase = Phase::Done;
+                Poll::Ready(Ok(()))
+            }
+            Pushed::Full(_) => request.poll_expired(cx).map(Err),
+        }
+    }
+}
+
+impl<Q: Message> Unpin for Push<Q> {}
+
+impl<Q: Message> fmt::Debug for Push<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push").field("route", &self.request.route.name()).finish_non_exhaustive()
+    }
+}

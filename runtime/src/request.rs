@@ -1,0 +1,188 @@
+//! What calls and pushes have in common: where to, what, how long, and how far it has come.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::Sleep;
+
+use crate::caller::Connecting;
+use crate::context::inherited;
+use crate::frame::Block;
+use crate::proto::OpenRoute;
+use crate::session::{CallWait, Shared, clock, encode_block};
+use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
+
+/// How a route is known.
+#[derive(Clone, Debug)]
+pub(crate) enum RouteName {
+    Spec(&'static MethodSpec),
+    Name(String),
+}
+
+impl RouteName {
+    pub(crate) fn open(&self) -> OpenRoute<'_> {
+        match self {
+            Self::Spec(spec) => OpenRoute::Spec(spec),
+            Self::Name(name) => OpenRoute::Name(name),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Spec(spec) => spec.route,
+            Self::Name(name) => name,
+        }
+    }
+
+    fn timeout(&self) -> Timeout {
+        match self {
+            Self::Spec(spec) => spec.timeout,
+            Self::Name(_) => Timeout::Default,
+        }
+    }
+}
+
+/// What calls and pushes have in common: where to, what, how long, and how far it has come.
+pub(crate) struct Request<Q> {
+    pub(crate) caller: Caller,
+    pub(crate) route: RouteName,
+    pub(crate) message: Option<Q>,
+    pub(crate) timeout: Timeout,
+    pub(crate) inherits: bool,
+    pub(crate) block: Block,
+    pub(crate) phase: Phase,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
+    /// Only while it waits for something that keeps no deadline for it: a connection, room.
+    pub(crate) sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// How far it has come.
+pub(crate) enum Phase {
+    Fresh,
+    Connecting(Connecting),
+    On { shared: Arc<Shared>, block: Bytes, len: usize, wait: Option<CallWait> },
+    Done,
+}
+
+impl<Q: Message> Request<Q> {
+    pub(crate) fn new(caller: Caller, route: RouteName, message: Q) -> Self {
+        Self {
+            caller,
+            timeout: route.timeout(),
+            route,
+            message: Some(message),
+            inherits: true,
+            block: Block::default(),
+            phase: Phase::Fresh,
+            limit: None,
+            deadline: None,
+            sleep: None,
+        }
+    }
+
+    /// Sets the deadline: the call's own, and no later than that of the handler it is made in.
+    pub(crate) fn begin(&mut self) {
+        let own = match self.timeout {
+            Timeout::Default => self.caller.default_timeout(),
+            Timeout::After(limit) => Some(limit),
+            Timeout::None => None,
+        };
+        let (outer, trace, state) = if self.inherits { inherited() } else { (None, None, None) };
+        if self.block.trace_context.is_none() {
+            self.block.trace_context = trace;
+            self.block.trace_state = state;
+        }
+        if own.is_none() && outer.is_none() {
+            return;
+        }
+        let now = clock::now();
+        let left = outer.map(|at| at.saturating_duration_since(now));
+        self.limit = match (own, left) {
+            (Some(own), Some(left)) => Some(own.min(left)),
+            (own, left) => own.or(left),
+        };
+        self.deadline = self.limit.and_then(|limit| now.checked_add(limit));
+    }
+
+    /// Comes to a session, connecting first if need be.
+    pub(crate) fn poll_session(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            match &mut self.phase {
+                Phase::On { .. } => return Poll::Ready(Ok(())),
+                Phase::Done => panic!("a call was polled after it was done"),
+                Phase::Fresh => {
+                    self.begin();
+                    self.phase = match self.caller.session_now() {
+                        Some(shared) => self.on(shared),
+                        None => Phase::Connecting(self.caller.connecting()),
+                    };
+                }
+                Phase::Connecting(connecting) => match connecting.as_mut().poll(cx) {
+                    Poll::Ready(Ok(session)) => self.phase = self.on(Arc::clone(session.shared())),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Status::from(error).not_run())),
+                    Poll::Pending => return self.poll_expired(cx).map(Err),
+                },
+            }
+        }
+    }
+
+    fn on(&self, shared: Arc<Shared>) -> Phase {
+        let len = self.message.as_ref().map_or(0, Message::encoded_len);
+        Phase::On { shared, block: encode_block(&self.block), len, wait: None }
+    }
+
+    /// The deadline of something that was not sent yet.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Cx<'_>) -> Poll<Status> {
+        let Some(at) = self.deadline else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+        sleep.as_mut().poll(cx).map(|()| {
+            let limit = self.limit.unwrap_or_default();
+            Status::from(Error::Deadline { limit }).not_run()
+        })
+    }
+}
+
+/// The setters that calls and pushes share.
+macro_rules! request_setters {
+    () => {
+        /// With a time limit of its own, in place of the method's or the session's.
+        pub fn timeout(mut self, limit: Duration) -> Self {
+            self.request.timeout = Timeout::After(limit);
+            self
+        }
+
+        /// Without a time limit of its own. That of the handler it is made in still holds.
+        pub fn no_timeout(mut self) -> Self {
+            self.request.timeout = Timeout::None;
+            self
+        }
+
+        /// With a pair of metadata.
+        ///
+        /// # Panics
+        /// On a key that [`Metadata::append`] refuses.
+        #[track_caller]
+        pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
+            self.request.block.metadata.append(key, value);
+            self
+        }
+
+        /// With this metadata, in place of what was set before.
+        pub fn all_metadata(mut self, metadata: Metadata) -> Self {
+            self.request.block.metadata = metadata;
+            self
+        }
+
+        /// Inherits neither deadline nor trace from the handler it is made in.
+        pub fn detached(mut self) -> Self {
+            self.request.inherits = false;
+            self
+        }
+    };
+}
+pub(crate) use request_setters;

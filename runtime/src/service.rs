@@ -1,0 +1,157 @@
+//! How generated code meets the runtime: a service's methods by number, a call on its way into one, and the handler that it
+//! becomes. Called by the runner; named by generated code only.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::context::{BoxFuture, CallCore, Context};
+use crate::session::Responder;
+use crate::{Message, RecvStream, SendStream, ServiceSpec, Status};
+
+/// A service of generated code: what it is, and how its methods are called.
+pub trait Service: Send + Sync + 'static {
+    /// Its name and methods.
+    fn spec(&self) -> &'static ServiceSpec;
+    /// Runs the method with this place in the spec.
+    fn dispatch(&self, method: usize, call: Incoming) -> Handling;
+}
+
+/// A call or push on its way into a handler. Named by generated code.
+pub struct Incoming {
+    pub(crate) core: Arc<CallCore>,
+    pub(crate) payload: bytes::Bytes,
+    /// `None` for a push.
+    pub(crate) responder: Option<Responder>,
+}
+
+/// A handler at work, or one that is done already. Named by generated code.
+#[must_use]
+pub struct Handling(pub(crate) Option<BoxFuture>);
+
+impl Handling {
+    pub(crate) fn done() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn future(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl Incoming {
+    /// One message in, one back.
+    pub fn unary<Q, R, F>(self, handler: impl FnOnce(Context, Q) -> F + Send + 'static) -> Handling
+    where
+        Q: Message,
+        R: Message,
+        F: Future<Output = Result<R, Status>> + Send + 'static,
+    {
+        let Self { core, payload, responder } = self;
+        let Some(responder) = responder else { return Handling::done() };
+        match Q::decode(payload) {
+            Ok(request) => Handling::future(async move {
+                let result = handler(Context::of(core), request).await;
+                responder.finish(result);
+            }),
+            Err(status) => {
+                responder.refuse(status);
+                Handling::done()
+            }
+        }
+    }
+
+    /// One message in, none back. An `Err` is traced, never sent.
+    pub fn push<Q, F>(self, handler: impl FnOnce(Context, Q) -> F + Send + 'static) -> Handling
+    where
+        Q: Message,
+        F: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let Self { core, payload, .. } = self;
+        let context = Context::of(core);
+        match Q::decode(payload) {
+            Ok(request) => Handling::future(async move {
+                let result = handler(context.clone(), request).await;
+                push_result(&context, result);
+            }),
+            Err(status) => {
+                context.session().shared().with(|state| state.conn.push_dropped());
+                push_result(&context, Err(status));
+                Handling::done()
+            }
+        }
+    }
+
+    /// One message in, many back: to come.
+    pub fn server_stream<Q, R, F>(
+        self,
+        _: impl FnOnce(Context, Q, SendStream<R>) -> F + Send + 'static,
+    ) -> Handling
+    where
+        Q: Message,
+        R: Message,
+        F: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        self.no_streams()
+    }
+
+    /// Many messages in, one back: to come.
+    pub fn client_stream<Q, R, F>(
+        self,
+        _: impl FnOnce(Context, RecvStream<Q>) -> F + Send + 'static,
+    ) -> Handling
+    where
+        Q: Message,
+        R: Message,
+        F: Future<Output = Result<R, Status>> + Send + 'static,
+    {
+        self.no_streams()
+    }
+
+    /// Many messages both ways: to come.
+    pub fn bidi<Q, R, F>(
+        self,
+        _: impl FnOnce(Context, RecvStream<Q>, SendStream<R>) -> F + Send + 'static,
+    ) -> Handling
+    where
+        Q: Message,
+        R: Message,
+        F: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        self.no_streams()
+    }
+
+    fn no_streams(self) -> Handling {
+        if let Some(responder) = self.responder {
+            responder.refuse(crate::stream::not_yet());
+        }
+        Handling::done()
+    }
+
+    /// There is no such method.
+    pub fn unimplemented(self) -> Handling {
+        if let Some(responder) = self.responder {
+            responder.refuse(Status::unimplemented("no such method"));
+        }
+        Handling::done()
+    }
+}
+
+/// A push's error is traced, never sent.
+pub(crate) fn push_result(context: &Context, result: Result<(), Status>) {
+    if let Err(status) = result {
+        tracing::warn!(route = context.route(), peer = %context.peer_addr(), %status, "a push failed");
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("call", &self.core).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handling").field("done", &self.0.is_none()).finish()
+    }
+}

@@ -1,0 +1,102 @@
+//! A handler that runs: polled once by the runner, then as a task of its own; dropped when its call is over, its panics
+//! caught.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+
+use super::Shared;
+use crate::context::{BoxFuture, CallCore, Context};
+
+/// A panic is traced; the responder that it dropped has answered INTERNAL.
+pub(super) fn caught<T>(context: &Context, result: std::thread::Result<T>) -> Result<T, ()> {
+    result.map_err(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        tracing::error!(route = context.route(), peer = %context.peer_addr(), panic = text, "a handler panicked");
+    })
+}
+
+/// What is to be done when a handler is gone.
+pub(super) enum OnDone {
+    Call(u32),
+    Push(#[expect(dead_code, reason = "it acts when dropped")] LaneTurn),
+}
+
+/// A push's turn in its lane; the next one's begins when it is dropped.
+pub(super) struct LaneTurn {
+    shared: Arc<Shared>,
+    lane: u32,
+}
+
+impl LaneTurn {
+    pub(super) fn new(shared: Arc<Shared>, lane: u32) -> Self {
+        Self { shared, lane }
+    }
+}
+
+impl Drop for LaneTurn {
+    fn drop(&mut self) {
+        self.shared.runs.lane_done(&self.shared, self.lane);
+    }
+}
+
+/// A handler that was not done at its first poll.
+pub(super) struct HandlerTask {
+    future: Option<BoxFuture>,
+    pub(super) core: Arc<CallCore>,
+    pub(super) on_done: Option<OnDone>,
+}
+
+impl HandlerTask {
+    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone) -> Self {
+        Self { future: Some(future), core, on_done: Some(on_done) }
+    }
+
+    pub(super) fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        let Some(future) = &mut self.future else { return Poll::Ready(()) };
+        let context = Context::new(&self.core);
+        let polled = catch_unwind(AssertUnwindSafe(|| context.enter(|| future.as_mut().poll(cx))));
+        let done = match caught(&context, polled) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) | Err(()) => Poll::Ready(()),
+        };
+        self.let_go();
+        done
+    }
+
+    /// Drops the handler; a panic in one of its destructors costs nobody else.
+    fn let_go(&mut self) {
+        let future = self.future.take();
+        let context = Context::new(&self.core);
+        let dropped = catch_unwind(AssertUnwindSafe(|| context.enter(|| drop(future))));
+        let _ = caught(&context, dropped);
+        self.on_done = None;
+    }
+}
+
+impl Future for HandlerTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.core.set_task(cx.waker()).is_some() {
+            this.let_go();
+            return Poll::Ready(());
+        }
+        this.poll_handler(cx)
+    }
+}
+
+impl Drop for HandlerTask {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            self.let_go();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The answer to a call: encoded in place where it fits, exactly once, whatever its handler did. Held by the handler's future.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::context::CallCore;
+use crate::frame::Block;
+use crate::proto::{ReplyRoom, Terminal, stop_status};
+use crate::{Error, Message, Raw, Status};
+
+/// The one terminal frame of a call (wire 8.4): sent by `finish` or `refuse`, or, if the handler is dropped or panics,
+/// when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Responder {
+    core: Arc<CallCore>,
+    number: u32,
+    done: bool,
+}
+
+impl Responder {
+    pub(super) fn new(core: Arc<CallCore>, number: u32) -> Self {
+        Self { core, number, done: false }
+    }
+
+    /// What the handler returned.
+    pub(crate) fn finish<R: Message>(mut self, result: Result<R, Status>) {
+        match result {
+            Ok(reply) => self.reply(&reply),
+            Err(status) => self.status(&status.by_handler()),
+        }
+    }
+
+    /// As [`finish`](Self::finish), for a call that went on elsewhere: what is certain of it stays so (wire 13.4).
+    pub(crate) fn finish_forwarded(mut self, result: Result<Raw, Status>) {
+        match result {
+            Ok(reply) => self.reply(&reply),
+            Err(status) => self.status(&status.by_forwarding()),
+        }
+    }
+
+    /// Not dispatched (wire 13.4).
+    pub(crate) fn refuse(mut self, status: Status) {
+        self.status(&status.not_run());
+    }
+
+    fn reply<R: Message>(&mut self, reply: &R) {
+        let block = Block { metadata: self.core.take_reply_metadata(), ..Block::default() };
+        let block = encode_block(&block);
+        let len = reply.encoded_len();
+        let limit = self.core.spec().and_then(|spec| spec.max_message);
+        let shared = Arc::clone(self.core.session().shared());
+        let number = self.number;
+        let placed = shared.with(|state| {
+            if let Err(status) = state.conn.check_reply(limit, len, block.len()) {
+                return Placed::Refused(status);
+            }
+            match state.conn.reply_room(len, block.len()) {
+                ReplyRoom::Nobody => Placed::Done,
+                ReplyRoom::Outside => Placed::Outside,
+                ReplyRoom::InPlace => {
+                    let written = state.conn.reply_in_place(number, len, &block, |out| reply.encode(out));
+                    match written {
+                        Ok(()) => {
+                            state.take_handler(number);
+                            Placed::Done
+                        }
+                        Err(error) => Placed::Refused(error.into()),
+                    }
+                }
+            }
+        });
+        match placed {
+            Placed::Done => self.done = true,
+            Placed::Refused(status) => self.status(&status.by_handler()),
+            Placed::Outside => match encode_outside(reply, len) {
+                Ok(message) => self.terminal(Terminal::Message { block, message }),
+                Err(error) => self.status(&Status::from(error).by_handler()),
+            },
+        }
+    }
+
+    fn status(&mut self, status: &Status) {
+        let block = Block {
+            metadata: status.all_metadata().clone(),
+            retry_after: status.retry_hint().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+            details: status.wire_details(),
+            ..Block::default()
+        };
+        let block = encode_block(&block);
+        let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
+        let block = match checked {
+            Ok(()) => block,
+            // The code matters more than details that do not fit.
+            Err(_) => Bytes::new(),
+        };
+        self.terminal(Terminal::status(status, block));
+    }
+
+    fn terminal(&mut self, terminal: Terminal) {
+        self.done = true;
+        let number = self.number;
+        self.core.session().shared().with(|state| {
+            state.take_handler(number);
+            state.conn.reply(number, terminal);
+        });
+    }
+}
+
+enum Placed {
+    Done,
+    Outside,
+    Refused(Status),
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let status = match self.core.stopped() {
+            _ if std::thread::panicking() => Status::internal("the handler panicked"),
+            Some(why) => stop_status(why),
+            None => Status::internal("the handler was dropped"),
+        };
+        self.status(&status);
+    }
+}
+
+/// Encodes a block's items; nothing for nothing.
+pub(crate) fn encode_block(block: &Block) -> Bytes {
+    if block.is_empty() {
+        return Bytes::new();
+    }
+    let mut out = BytesMut::with_capacity(block.encoded_len());
+    block.encode(&mut out);
+    out.freeze()
+}
+
+/// Encodes a message into a buffer of its own.
+pub(crate) fn encode_outside<M: Message>(message: &M, len: usize) -> Result<Bytes, Error> {
+    let mut out = BytesMut::with_capacity(len);
+    message.encode(&mut out);
+    match out.len() == len {
+        true => Ok(out.freeze()),
+        false => Err(Error::Encode { announced: len, written: out.len() }),
+    }
+}

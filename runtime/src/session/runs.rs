@@ -1,0 +1,147 @@
+//! The work that waits for a session's runner: calls and pushes in the order in which they came, lanes that run one push at a
+//! time, and who is in charge. Filled by the driver, emptied by the runner.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::runner::Runner;
+use super::state::{Lock, Work};
+use crate::frame::Text;
+use crate::proto::{Inbound, InboundPush};
+use crate::router::Target;
+
+/// How long a runner may be busy with one handler before another takes over.
+const BUSY: Duration = Duration::from_micros(200);
+
+/// The work of a session's runner, under a lock of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Runs(pub(super) Lock<Queue>);
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) ready: VecDeque<Job>,
+    lanes: Vec<LaneRuns>,
+    /// The peer's route numbers, resolved once.
+    pub(super) targets: Vec<Resolved>,
+    /// The runner in charge; an older one leaves when it comes back.
+    pub(super) in_charge: u64,
+    pub(super) asleep: Option<Waker>,
+    /// Since when the one in charge polls the handler that it polls.
+    pub(super) busy_since: Option<Instant>,
+    pub(super) ended: bool,
+}
+
+/// Something to run.
+#[derive(Debug)]
+pub(super) enum Job {
+    Call(Inbound),
+    Push(InboundPush),
+}
+
+/// A lane runs one push at a time (wire 10.2).
+#[derive(Debug, Default)]
+struct LaneRuns {
+    busy: bool,
+    waiting: VecDeque<InboundPush>,
+}
+
+/// What a route number stands for here.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    pub(super) name: Text,
+    pub(super) target: Option<Target>,
+}
+
+impl Runs {
+    /// Takes what the driver read. Called with no lock held.
+    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) {
+        let mut queue = self.0.lock();
+        for work in work.drain(..) {
+            match work {
+                Work::Bound(name) => {
+                    let target = shared.router.find(name.as_str());
+                    queue.targets.push(Resolved { name, target });
+                }
+                Work::Call(call) => queue.ready.push_back(Job::Call(call)),
+                Work::Push(push) => queue.push(push),
+            }
+        }
+        if queue.ready.is_empty() {
+            return;
+        }
+        // From now on somebody waits behind the handler that is being polled, if one is.
+        queue.busy_since.get_or_insert(now);
+        if let Some(waker) = queue.asleep.take() {
+            drop(queue);
+            waker.wake();
+        } else if queue.in_charge == 0 {
+            queue.take_over(shared);
+        }
+    }
+
+    /// Has another runner take over from one that has been busy for too long. `Some`: look again then.
+    pub(crate) fn check_busy(&self, shared: &Arc<Shared>, now: Instant) -> Option<Instant> {
+        let mut queue = self.0.lock();
+        let since = queue.busy_since.filter(|_| !queue.ready.is_empty())?;
+        if now < since + BUSY {
+            return Some(since + BUSY);
+        }
+        queue.take_over(shared);
+        None
+    }
+
+    /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
+    /// still run.
+    pub(crate) fn end(&self) {
+        let mut queue = self.0.lock();
+        queue.ended = true;
+        queue.ready.retain(|job| matches!(job, Job::Push(_)));
+        let asleep = queue.asleep.take();
+        drop(queue);
+        if let Some(waker) = asleep {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn lane_done(&self, shared: &Arc<Shared>, lane: u32) {
+        let mut queue = self.0.lock();
+        let Some(runs) = queue.lanes.get_mut(lane as usize) else { return };
+        runs.busy = false;
+        let Some(push) = runs.waiting.pop_front() else { return };
+        queue.push(push);
+        if let Some(waker) = queue.asleep.take() {
+            drop(queue);
+            waker.wake();
+        } else if queue.in_charge == 0 {
+            queue.take_over(shared);
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, push: InboundPush) {
+        let lane = push.lane as usize;
+        if self.lanes.len() <= lane {
+            self.lanes.resize_with(lane + 1, LaneRuns::default);
+        }
+        let runs = &mut self.lanes[lane];
+        if runs.busy {
+            runs.waiting.push_back(push);
+        } else {
+            runs.busy = true;
+            self.ready.push_back(Job::Push(push));
+        }
+    }
+
+    fn take_over(&mut self, shared: &Arc<Shared>) {
+        self.in_charge += 1;
+        self.busy_since = None;
+        let runner = Runner::new(Arc::clone(shared), self.in_charge);
+        if let Some(runtime) = &shared.runtime {
+            runtime.spawn(runner);
+        }
+    }
+}
