@@ -20,6 +20,12 @@
 //! | `unix` | | `unix://` addresses |
 //! | `signal` | | [`shutdown_signal`] |
 
+// Without one of the sides, what the session does for it alone is not used; with both, all must be.
+#![cfg_attr(
+    not(all(feature = "client", feature = "server")),
+    allow(dead_code, unused_imports, unused_macros, unfulfilled_lint_expectations)
+)]
+
 // So that generated code and macros work in this crate's own tests too.
 extern crate self as protocall;
 

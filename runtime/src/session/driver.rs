@@ -77,7 +77,7 @@ enum Turn {
 }
 
 impl Driver {
-    pub(crate) fn new(transport: Transport, shared: Arc<Shared>, flavor: RuntimeFlavor) -> Self {
+    pub(crate) fn new(transport: Transport, shared: Arc<Shared>, flavor: &RuntimeFlavor) -> Self {
         let limit = shared.config.settings().frame_limit;
         Self {
             io: transport.io,
@@ -91,7 +91,7 @@ impl Driver {
             sleep: None,
             wake_at: None,
             flush_by: None,
-            gathers: flavor != RuntimeFlavor::CurrentThread,
+            gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
         }

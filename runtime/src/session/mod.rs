@@ -96,7 +96,7 @@ impl Session {
             peer: transport.peer.clone(),
             runtime: Some(runtime.clone()),
         });
-        let driver = driver::Driver::new(transport, Arc::clone(&shared), runtime.runtime_flavor());
+        let driver = driver::Driver::new(transport, Arc::clone(&shared), &runtime.runtime_flavor());
         runtime.spawn(driver);
         Ok(Self(shared))
     }
