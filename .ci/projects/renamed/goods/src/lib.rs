@@ -1,0 +1,21 @@
+//! The messages that several services share.
+#![forbid(unsafe_code)]
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unnameable_types,
+    unused_qualifications,
+    unused_results,
+    elided_lifetimes_in_paths,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    rustdoc::all
+)]
+
+/// Every package that build.rs compiled.
+pub mod proto {
+    rpc::include_schema!();
+}
