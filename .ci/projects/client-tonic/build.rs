@@ -1,0 +1,3 @@
+fn main() -> std::io::Result<()> {
+    tonic_prost_build::configure().compile_protos(&["schemas/hello/v1/hello.proto"], &["schemas"])
+}

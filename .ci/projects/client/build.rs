@@ -1,0 +1,3 @@
+fn main() -> Result<(), protocall_build::Error> {
+    protocall_build::compile(&["schemas/hello/v1/hello.proto"], &["schemas"])
+}
