@@ -132,7 +132,7 @@ impl Runner {
         };
         let core = CallCore::new(session, spec, name, block, deadline);
         let responder = Responder::new(Arc::clone(&core), number);
-        if let Some(refusal) = refusal(spec, shape, core.block_codec(), deadline) {
+        if let Some(refusal) = refusal(spec, shape, core.block_codec(), deadline, message.len()) {
             return responder.refuse(refusal);
         }
         let context = Context::new(&core);
@@ -233,6 +233,7 @@ fn refusal(
     shape: Shape,
     codec: u8,
     deadline: Option<Instant>,
+    size: usize,
 ) -> Option<Status> {
     let called = match shape {
         Shape::Unary => MethodKind::Unary,
@@ -247,6 +248,10 @@ fn refusal(
         }
         Some(_) if codec != 0 && codec != 255 => {
             return Some(Status::unimplemented(format!("codec {codec} is not accepted here")));
+        }
+        Some(crate::MethodSpec { max_message: Some(limit), .. }) if size > *limit => {
+            let knob = "the method's `max_message`";
+            return Some(crate::Error::MessageTooLarge { size, limit: *limit, knob }.into());
         }
         _ if called != MethodKind::Unary => return Some(crate::stream::not_yet()),
         _ => {}
