@@ -297,7 +297,7 @@ impl Other for Host {
 mod wanted {
     use protocall::{Context, Status};
 
-    #[protocall::service(package = "guide", client)]
+    #[protocall::service(package = "guide", client_only)]
     pub(super) trait Other {
         async fn one(&self, ctx: &Context, req: ()) -> Result<(), Status>;
         async fn two(&self, ctx: &Context, req: ()) -> Result<(), Status>;
@@ -321,9 +321,9 @@ fn assert_told(text: &str) -> String {
     if let Some(reason) = text.strip_prefix("the connection is closed: ") {
         assert_reason(reason);
     }
-    for before in ["no room to push now (`try_send`): ", " allowed (`"] {
+    for before in ["no room to push now (`try_send`): ", " allowed ("] {
         if let Some((_, rest)) = text.split_once(before) {
-            assert_told(if before.ends_with("(`") { rest.trim_end_matches("`)") } else { rest });
+            assert_told(if before.ends_with('(') { rest.trim_end_matches(')') } else { rest });
         }
     }
     text.to_owned()
