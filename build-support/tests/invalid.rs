@@ -1,5 +1,5 @@
 //! Every rule that a schema can break is broken by a file in `schemas/invalid`, or by a call here where no file alone
-//! can break it, and what the user then reads is in the `.txt` beside. `BLESS=1 cargo test` writes these anew.
+//! can break it, and what the user then reads is in the `.txt` beside. `PROTOCALL_BLESS=1 cargo test` writes these anew.
 #![expect(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 use std::{fs, path::Path};
@@ -130,7 +130,7 @@ fn incomplete(rule: &RuleInfo, text: &str) -> Vec<String> {
 
 fn differs(rule: &RuleInfo, found: &str) -> Option<String> {
     let path = Path::new(BASE).join(FOLDER).join(format!("{}.txt", snake(rule.name)));
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("PROTOCALL_BLESS").is_some() {
         fs::write(&path, format!("{found}\n")).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
