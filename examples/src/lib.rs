@@ -8,3 +8,8 @@ pub mod greeter;
 pub mod proto {
     protocall::include_schema!();
 }
+
+/// The README's Rust, compiled by `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
