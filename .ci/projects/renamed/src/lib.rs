@@ -24,7 +24,7 @@ pub mod proto {
 }
 
 /// A sum.
-#[rpc::message(runtime = "::rpc")]
+#[rpc::message(runtime_path = "::rpc")]
 pub struct Sum {
     /// In cents.
     #[prost(uint64, tag = "1")]
@@ -32,7 +32,7 @@ pub struct Sum {
 }
 
 /// A till.
-#[rpc::service(package = "till.v1", runtime = "::rpc")]
+#[rpc::service(package = "till.v1", runtime_path = "::rpc")]
 pub trait Till {
     /// What the item costs.
     async fn price(&self, ctx: &Context, req: Item) -> Result<Sum, Status>;
