@@ -14,8 +14,13 @@ nodes = {n["id"]: n for n in metadata["resolve"]["nodes"]}
 
 
 def text(files):
-    """The code of `files`, without line comments, which name crates as they like."""
-    return "\n".join(re.sub(r"(?m)^\s*//[^/!].*$", "", f.read_text(encoding="utf-8")) for f in files)
+    """The code of `files`, and of the pages whose code they test, without line comments, which name crates as they like."""
+    code = []
+    for file in files:
+        code.append(re.sub(r"(?m)^\s*//[^/!].*$", "", file.read_text(encoding="utf-8")))
+        for page in re.findall(r'include_str!\("([^"]*\.md)"\)', code[-1]):
+            code.append((file.parent / page).read_text(encoding="utf-8"))
+    return "\n".join(code)
 
 
 def check_unused(package):
