@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::Serving;
 use crate::frame::{EndCode, Role};
 use crate::transport::{Listener, Transport};
-use crate::{Router, Session};
+use crate::{Error, Router, Session};
 
 /// Between two accepts of a listener that has no descriptors left.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
@@ -40,7 +40,8 @@ async fn accept(listener: Listener, serving: Arc<Serving>) {
         match listener.accept().await {
             Ok(transport) => {
                 wait = FIRST_WAIT;
-                begin(transport, &serving);
+                // Without a runtime there is nobody to tell.
+                let _ = begin(transport, &serving);
             }
             // One connection that went before it was accepted.
             Err(error) if is_of_one_connection(&error) => {}
@@ -53,28 +54,29 @@ async fn accept(listener: Listener, serving: Arc<Serving>) {
     }
 }
 
-fn begin(transport: Transport, serving: &Arc<Serving>) {
+/// Starts the session of a connection that was accepted, or one that only tells why it is refused.
+pub(super) fn begin(transport: Transport, serving: &Arc<Serving>) -> Result<Session, Error> {
     let peer = transport.peer.clone();
     if serving.sessions.count() >= serving.max_connections {
         serving.sessions.refuse();
         tracing::warn!(%peer, limit = serving.max_connections, "a connection was refused (`max_connections`)");
-        if let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, Router::new()) {
-            let text = "too many connections (`max_connections` of the server)";
-            session.shared().with(|state| state.conn.fail(EndCode::Overloaded, text));
-        }
-        return;
+        let session = Session::start(Role::Acceptor, transport, &serving.config, Router::new())?;
+        let text = "too many connections (`max_connections` of the server)";
+        session.shared().with(|state| state.conn.fail(EndCode::Overloaded, text));
+        return Ok(session);
     }
-    let Ok(session) = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone())
-    else {
-        return;
+    let session = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone())?;
+    let Some(number) = serving.sessions.add(session.clone()) else {
+        session.end("the server is shutting down");
+        return Ok(session);
     };
     tracing::debug!(%peer, "connection accepted");
-    let number = serving.sessions.add(session.clone());
-    let serving = Arc::clone(serving);
+    let (serving, closing) = (Arc::clone(serving), session.clone());
     tokio::spawn(async move {
-        session.closed().await;
+        closing.closed().await;
         serving.sessions.remove(number);
     });
+    Ok(session)
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

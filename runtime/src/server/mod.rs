@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use self::sessions::Sessions;
 use crate::config::{Config, config_setters};
-use crate::transport::{Listener, PeerAddr, Uri};
+use crate::transport::{Listener, PeerAddr, Transport, Uri};
 use crate::{Error, Router, Session};
 
 /// Serves a router on any number of listeners.
@@ -155,13 +155,14 @@ impl Bound {
 
 impl Serving {
     async fn drain(&self) -> Report {
-        let sessions = self.sessions.all();
+        let sessions = self.sessions.shut();
         for session in &sessions {
             session.drain();
         }
         let all_closed = async {
             for session in &sessions {
                 session.closed().await;
+                session.shared().runs.pushes_done().await;
             }
         };
         let _ = tokio::time::timeout(self.drain_timeout, all_closed).await;
@@ -180,7 +181,7 @@ struct CloseAll(Arc<Serving>);
 
 impl Drop for CloseAll {
     fn drop(&mut self) {
-        for session in self.0.sessions.all() {
+        for session in self.0.sessions.shut() {
             session.end("the server is gone");
         }
     }
@@ -195,6 +196,18 @@ impl ServerHandle {
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
         self.0.sessions.all()
+    }
+
+    /// Serves a byte stream that the user made, such as one end of a tunnel, as if a listener had accepted it. The
+    /// session counts as one of the server's, and ends with it.
+    ///
+    /// # Errors
+    /// [`Error::NoRuntime`] outside of a tokio runtime.
+    pub fn serve_over(
+        &self,
+        io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<Session, Error> {
+        accept::begin(Transport::new(io, PeerAddr::Other), &self.0)
     }
 }
 

@@ -14,15 +14,28 @@ struct Table {
     next: u64,
     open: HashMap<u64, Session>,
     refused: u64,
+    /// The server is on its way out: nothing is taken in any more.
+    closing: bool,
 }
 
 impl Sessions {
-    pub(super) fn add(&self, session: Session) -> u64 {
+    /// Takes a session in; `None` once the server is on its way out, so that nobody is missed by its drain.
+    pub(super) fn add(&self, session: Session) -> Option<u64> {
         let mut table = self.0.lock();
+        if table.closing {
+            return None;
+        }
         table.next += 1;
         let number = table.next;
         table.open.insert(number, session);
-        number
+        Some(number)
+    }
+
+    /// Takes no more in, and gives all that are open.
+    pub(super) fn shut(&self) -> Vec<Session> {
+        let mut table = self.0.lock();
+        table.closing = true;
+        table.open.values().cloned().collect()
     }
 
     pub(super) fn remove(&self, number: u64) {
