@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::frame::{Block, Text};
 use crate::proto::Stop;
-use crate::session::{Lock, clock, note_waker};
+use crate::session::wakers::{Place, Wakers};
+use crate::session::{Lock, clock};
 use crate::transport::PeerAddr;
 use crate::{Metadata, MethodSpec, Session};
 
@@ -38,7 +39,7 @@ struct Live {
     stopped: Option<Stop>,
     /// The task that polls the handler, once it has one.
     task: Option<Waker>,
-    watchers: Vec<Waker>,
+    watchers: Wakers,
     reply: Metadata,
     extensions: Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -139,15 +140,23 @@ impl Context {
         self.0.live.lock().stopped.is_some()
     }
 
-    /// Waits until the caller gives up, the deadline passes or the connection ends. The handler itself is then dropped
-    /// at its next await; this is for what it spawned.
+    /// Waits until the caller gives up, the deadline passes or the connection ends. The handler of a call is then dropped
+    /// at its next await, so this is for what it spawned. The handler of a push is not: nobody waits for its answer, and
+    /// what was taken is run to its end.
     pub async fn cancelled(&self) {
+        struct Waits<'a>(&'a CallCore, Place);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.live.lock().watchers.leave(self.1);
+            }
+        }
+        let mut waits = Waits(&self.0, Place::default());
         poll_fn(|cx| {
             let mut live = self.0.live.lock();
             if live.stopped.is_some() {
                 return Poll::Ready(());
             }
-            note_waker(&mut live.watchers, cx.waker());
+            live.watchers.wait(&mut waits.1, cx.waker());
             Poll::Pending
         })
         .await;
@@ -260,10 +269,10 @@ impl CallCore {
     pub(crate) fn stop(&self, why: Stop) {
         let mut live = self.live.lock();
         live.stopped.get_or_insert(why);
-        let task = live.task.take();
-        let watchers = std::mem::take(&mut live.watchers);
+        let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
+        live.watchers.wake_all(&mut wakes);
         drop(live);
-        for waker in task.into_iter().chain(watchers) {
+        for waker in wakes {
             waker.wake();
         }
     }

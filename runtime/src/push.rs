@@ -7,6 +7,7 @@ use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 
 use crate::request::{Phase, Request, RouteName, request_setters};
+use crate::session::wakers::Place;
 use crate::session::{Pushed, encode_block};
 use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 
@@ -20,11 +21,13 @@ use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 #[must_use = "a push does nothing unless it is awaited"]
 pub struct Push<Q: Message> {
     request: Request<Q>,
+    /// Among those who wait for room.
+    place: Place,
 }
 
 impl<Q: Message> Push<Q> {
     pub(crate) fn new(caller: Caller, spec: &'static MethodSpec, message: Q) -> Self {
-        Self { request: Request::new(caller, RouteName::Spec(spec), message) }
+        Self { request: Request::new(caller, RouteName::Spec(spec), message), place: Place::default() }
     }
 
     request_setters!();
@@ -49,7 +52,7 @@ impl<Q: Message> Push<Q> {
 
 impl Push<Raw> {
     pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
-        Self { request: Request::new(caller, RouteName::Name(route), message) }
+        Self { request: Request::new(caller, RouteName::Name(route), message), place: Place::default() }
     }
 }
 
@@ -57,14 +60,14 @@ impl<Q: Message> Future for Push<Q> {
     type Output = Result<(), Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        let request = &mut self.get_mut().request;
+        let Self { request, place } = self.get_mut();
         match request.poll_session(cx) {
             Poll::Ready(Ok(())) => {}
             other => return other,
         }
         let Phase::On { shared, block, .. } = &request.phase else { return Poll::Pending };
         let Some(message) = &request.message else { return Poll::Ready(Ok(())) };
-        match shared.try_push(request.route.open(), block, message, Some(cx.waker()))? {
+        match shared.try_push(request.route.open(), block, message, Some((place, cx.waker())))? {
             Pushed::Sent => {
                 request.phase = Phase::Done;
                 Poll::Ready(Ok(()))
@@ -75,6 +78,14 @@ impl<Q: Message> Future for Push<Q> {
 }
 
 impl<Q: Message> Unpin for Push<Q> {}
+
+impl<Q: Message> Drop for Push<Q> {
+    fn drop(&mut self) {
+        if let Phase::On { shared, .. } = &self.request.phase {
+            shared.drop_push(self.place);
+        }
+    }
+}
 
 impl<Q: Message> fmt::Debug for Push<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

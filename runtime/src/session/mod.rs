@@ -15,6 +15,7 @@ mod runner;
 mod runs;
 mod state;
 mod waiters;
+pub(crate) mod wakers;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -27,7 +28,8 @@ use tokio::runtime::Handle;
 pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
 pub(crate) use self::responder::{Responder, encode_block};
-pub(crate) use self::state::{Lock, State, Todo, note_waker};
+pub(crate) use self::state::{Lock, State, Todo};
+use self::wakers::Place;
 use crate::config::Config;
 use crate::frame::{Role, Services};
 use crate::proto::{Announced, Connection};
@@ -131,12 +133,13 @@ impl Session {
 
     /// Waits for the end of the connection and tells why it ended.
     pub async fn closed(&self) -> Reason {
+        let mut waits = Watching::new(self);
         poll_fn(|cx| {
             let mut state = self.0.state.lock();
             if let Some(reason) = state.conn.ended() {
                 return Poll::Ready(reason.clone());
             }
-            note_waker(&mut state.watchers, cx.waker());
+            state.watchers.wait(&mut waits.place, cx.waker());
             Poll::Pending
         })
         .await
@@ -188,6 +191,7 @@ impl Session {
 
     /// Waits for the peer's HELLO (and READY), or for the end.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let mut waits = Watching::new(self);
         poll_fn(|cx| {
             let mut state = self.0.state.lock();
             if let Some(reason) = state.conn.ended() {
@@ -196,7 +200,7 @@ impl Session {
             if state.ready {
                 return Poll::Ready(Ok(()));
             }
-            note_waker(&mut state.watchers, cx.waker());
+            state.watchers.wait(&mut waits.place, cx.waker());
             Poll::Pending
         })
         .await
@@ -214,6 +218,26 @@ impl Session {
 
     pub(crate) fn default_timeout(&self) -> Option<Duration> {
         self.0.config.timeout
+    }
+}
+
+/// A place among those who wait for the end; left when dropped.
+struct Watching<'a> {
+    shared: &'a Shared,
+    place: Place,
+}
+
+impl<'a> Watching<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self { shared: &session.0, place: Place::default() }
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        if self.place != Place::default() {
+            self.shared.state.lock().watchers.leave(self.place);
+        }
     }
 }
 

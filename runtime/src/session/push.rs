@@ -7,7 +7,8 @@ use std::task::{Poll, Waker};
 
 use super::Shared;
 use super::responder::encode_outside;
-use super::state::{State, note_waker};
+use super::state::State;
+use super::wakers::Place;
 use crate::proto::{OpenRoute, PushRoom, Pushing};
 use crate::{Error, Message, Status};
 
@@ -26,18 +27,19 @@ enum Step {
 }
 
 impl Shared {
-    /// Sends a push if there is room. If not, and there is a waker, it is woken when there may be.
+    /// Sends a push if there is room. If not, whoever waits is woken when there may be; the place must be given to
+    /// [`drop_push`](Self::drop_push).
     pub(crate) fn try_push<M: Message>(
         self: &Arc<Self>,
         route: OpenRoute<'_>,
         block: &[u8],
         message: &M,
-        waker: Option<&Waker>,
+        mut waiter: Option<(&mut Place, &Waker)>,
     ) -> Result<Pushed, Status> {
         let len = message.encoded_len();
         let step = self.with(|state| {
             let lane = state.lane_for(route);
-            state.step(Pushing { route, lane, block, len }, message, waker)
+            state.step(Pushing { route, lane, block, len }, message, &mut waiter)
         })?;
         match step {
             Step::Sent => Ok(Pushed::Sent),
@@ -51,7 +53,7 @@ impl Shared {
                     // Another push may have taken the room meanwhile.
                     match state.conn.push_room(&pushing) {
                         PushRoom::Full(why) => {
-                            state.note_pusher(waker);
+                            state.pusher_waits(&mut waiter);
                             Ok(Pushed::Full(why))
                         }
                         PushRoom::InPlace | PushRoom::Large => {
@@ -64,8 +66,16 @@ impl Shared {
         }
     }
 
+    /// Nobody waits any more to send this push.
+    pub(crate) fn drop_push(&self, place: Place) {
+        if place != Place::default() {
+            self.state.lock().pushers.leave(place);
+        }
+    }
+
     /// Waits until the peer has taken all pushes that were sent before (wire 10.5).
     pub(crate) async fn flushed(&self) -> Result<(), Error> {
+        let mut waits = Flushing { shared: self, pusher: Place::default(), flusher: Place::default() };
         let (begun, ..) = self.state.lock().conn.push_counts();
         let mut target = None;
         poll_fn(|cx| {
@@ -77,7 +87,7 @@ impl Shared {
                 if target.is_none() {
                     if !state.conn.pushes_ended(begun) {
                         // A large one is on its way: look again when it has left.
-                        note_waker(&mut state.pushers, cx.waker());
+                        state.pushers.wait(&mut waits.pusher, cx.waker());
                         return Poll::Pending;
                     }
                     target = Some(ended);
@@ -88,11 +98,26 @@ impl Shared {
                 if target.is_some_and(|target| taken >= target) {
                     return Poll::Ready(Ok(()));
                 }
-                note_waker(&mut state.flushers, cx.waker());
+                state.flushers.wait(&mut waits.flusher, cx.waker());
                 Poll::Pending
             })
         })
         .await
+    }
+}
+
+/// The places of one who waits for pushes to be taken; left when dropped.
+struct Flushing<'a> {
+    shared: &'a Shared,
+    pusher: Place,
+    flusher: Place,
+}
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.pushers.leave(self.pusher);
+        state.flushers.leave(self.flusher);
     }
 }
 
@@ -104,9 +129,9 @@ impl State {
         }
     }
 
-    fn note_pusher(&mut self, waker: Option<&Waker>) {
-        if let Some(waker) = waker {
-            note_waker(&mut self.pushers, waker);
+    fn pusher_waits(&mut self, waiter: &mut Option<(&mut Place, &Waker)>) {
+        if let Some((place, waker)) = waiter {
+            self.pushers.wait(place, waker);
         }
     }
 
@@ -114,12 +139,12 @@ impl State {
         &mut self,
         pushing: Pushing<'_>,
         message: &M,
-        waker: Option<&Waker>,
+        waiter: &mut Option<(&mut Place, &Waker)>,
     ) -> Result<Step, Status> {
         self.conn.check_push(&pushing)?;
         match self.conn.push_room(&pushing) {
             PushRoom::Full(why) => {
-                self.note_pusher(waker);
+                self.pusher_waits(waiter);
                 Ok(Step::Full(why))
             }
             PushRoom::Large => Ok(Step::EncodeOutside),

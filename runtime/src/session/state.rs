@@ -11,6 +11,7 @@ use loom::sync::{Mutex, MutexGuard};
 
 use super::park::Park;
 use super::waiters::Waiters;
+use super::wakers::Wakers;
 use crate::context::CallCore;
 use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
 use crate::{MethodSpec, Reason};
@@ -46,24 +47,17 @@ pub(crate) struct State {
     /// Handlers of the peer's calls that did not finish at once.
     handlers: Vec<Option<Arc<CallCore>>>,
     /// Who waits to push, in the order of coming.
-    pub(crate) pushers: Vec<Waker>,
+    pub(crate) pushers: Wakers,
     /// Who waits for the peer to have taken pushes.
-    pub(crate) flushers: Vec<Waker>,
+    pub(crate) flushers: Wakers,
     /// Who waits for the end, or for the peer to be ready.
-    pub(crate) watchers: Vec<Waker>,
+    pub(crate) watchers: Wakers,
     /// The lane of each push method that was used.
     lanes: HashMap<usize, u32>,
     services: HashMap<&'static str, u32>,
     pub(crate) ready: bool,
     /// Somebody who waited for room has left.
     pub(crate) regrant: bool,
-}
-
-/// Notes who is to be woken, once for each task however often it asks.
-pub(crate) fn note_waker(list: &mut Vec<Waker>, waker: &Waker) {
-    if !list.iter().any(|noted| noted.will_wake(waker)) {
-        list.push(waker.clone());
-    }
 }
 
 /// What the driver must do after unlocking.
@@ -92,9 +86,9 @@ impl State {
             waiters: Waiters::default(),
             callers: Vec::new(),
             handlers: Vec::new(),
-            pushers: Vec::new(),
-            flushers: Vec::new(),
-            watchers: Vec::new(),
+            pushers: Wakers::default(),
+            flushers: Wakers::default(),
+            watchers: Wakers::default(),
             lanes: HashMap::new(),
             services: HashMap::new(),
             ready: false,
@@ -112,8 +106,8 @@ impl State {
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
                 Event::CallRoom => room = true,
-                Event::LaneRoom => todo.wakes.append(&mut self.pushers),
-                Event::PushesTaken => todo.wakes.append(&mut self.flushers),
+                Event::LaneRoom => self.pushers.wake_all(&mut todo.wakes),
+                Event::PushesTaken => self.flushers.wake_all(&mut todo.wakes),
                 Event::Stopped(id, why) => {
                     todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why)))
                 }
@@ -121,11 +115,11 @@ impl State {
                 Event::Ready => {
                     self.ready = true;
                     self.waiters.recheck_all(&mut todo.wakes);
-                    todo.wakes.append(&mut self.watchers);
+                    self.watchers.wake_all(&mut todo.wakes);
                 }
                 Event::PeerDrains => {
                     self.waiters.recheck_all(&mut todo.wakes);
-                    todo.wakes.append(&mut self.pushers);
+                    self.pushers.wake_all(&mut todo.wakes);
                 }
                 Event::Auth(_) => {}
                 Event::Ended(reason) => self.ended(reason, todo),
@@ -149,7 +143,7 @@ impl State {
     fn ended(&mut self, reason: Reason, todo: &mut Todo) {
         self.waiters.recheck_all(&mut todo.wakes);
         for wakers in [&mut self.pushers, &mut self.flushers, &mut self.watchers] {
-            todo.wakes.append(wakers);
+            wakers.wake_all(&mut todo.wakes);
         }
         todo.wakes.extend(self.callers.iter_mut().filter_map(Option::take));
         let handlers = self.handlers.iter_mut().filter_map(Option::take);
