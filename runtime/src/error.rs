@@ -175,6 +175,11 @@ impl Reason {
         matches!(self.0.code, EndCode::BadHello | EndCode::Incompatible | EndCode::AuthRefused)
     }
 
+    /// Whether this end gave the other up because nothing came from it, or nothing went.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.by == EndedBy::Us && self.0.code == EndCode::Timeout
+    }
+
     /// The name of the code that travelled, as in wire 12.2.
     #[must_use]
     pub fn name(&self) -> &'static str {

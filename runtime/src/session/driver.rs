@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::clock;
 use super::{Shared, Todo};
+use crate::Reason;
 use crate::frame::{Decoder, Frame, FrameError};
 use crate::proto::Batch;
 use crate::transport::{Io, Transport};
@@ -44,8 +45,6 @@ pub(crate) struct Driver {
     written: u64,
     sleep: Option<Pin<Box<Sleep>>>,
     wake_at: Option<Instant>,
-    /// Until when what is left after the end may be written.
-    flush_by: Option<Instant>,
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
@@ -54,8 +53,11 @@ pub(crate) struct Driver {
 
 enum Phase {
     Running,
-    /// The machine is over: write what is left, shut down, discard for a moment.
+    /// The machine is over: write what is left, within a bound, and discard what comes.
     Flushing,
+    /// Shut down writing.
+    Closing,
+    /// Discard for a moment, so that the reason arrives.
     Lingering {
         left: usize,
     },
@@ -90,7 +92,6 @@ impl Driver {
             written: 0,
             sleep: None,
             wake_at: None,
-            flush_by: None,
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
@@ -211,10 +212,15 @@ impl Driver {
     /// What comes next, decided under the lock that saw what there is to do.
     fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, input: &Input) -> Turn {
         let conn = &mut state.conn;
+        if conn.is_over() {
+            self.phase = Phase::Flushing;
+            state.park.awake();
+            return Turn::Again;
+        }
         let mut turn = Turn::Sleep;
         if self.batch.is_empty() && conn.has_output() {
             let others = conn.in_flight().calling + conn.in_flight().serving > 1;
-            if self.gathers && !self.gathered && others && !conn.is_over() {
+            if self.gathers && !self.gathered && others {
                 self.gathered = true;
                 turn = Turn::Gather;
             } else {
@@ -225,19 +231,7 @@ impl Driver {
         } else if matches!(input, Input::Bytes) {
             turn = Turn::Again;
         }
-        if conn.is_over() && self.batch.is_empty() && !conn.has_output() {
-            self.phase = Phase::Flushing;
-        }
         self.wake_at = conn.poll_timeout();
-        if conn.is_over() {
-            // The machine keeps no time any more: whoever does not read the end is left.
-            let at = *self.flush_by.get_or_insert(now + self.shared.config.write_stall);
-            self.wake_at = Some(at);
-            if now >= at {
-                self.batch = Batch::default();
-                self.phase = Phase::Flushing;
-            }
-        }
         match turn {
             Turn::Sleep => state.park.sleep(cx.waker()),
             _ => state.park.awake(),
@@ -280,18 +274,22 @@ impl Driver {
         sleep.as_mut().poll(cx).is_ready()
     }
 
-    /// Shuts down writing, then discards input for a moment.
+    /// Writes what is left, shuts down writing, then discards input for a moment. None of it may take for ever.
     fn poll_end(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
-        if matches!(self.phase, Phase::Flushing) {
-            let _ = ready!(Pin::new(&mut *self.io).poll_shutdown(cx));
+        if matches!(self.phase, Phase::Flushing) && ready!(self.poll_flush(cx)) {
+            self.phase = Phase::Closing;
+            self.sleep = Some(Box::pin(tokio::time::sleep(LINGER)));
+        }
+        if matches!(self.phase, Phase::Closing) {
+            let shut = Pin::new(&mut *self.io).poll_shutdown(cx);
+            if shut.is_pending() && !self.is_late(cx) {
+                return Poll::Pending;
+            }
             self.phase = Phase::Lingering { left: LINGER_BYTES };
             self.sleep = Some(Box::pin(tokio::time::sleep(LINGER)));
-            self.input = BytesMut::with_capacity(READ_ROOM);
         }
-        while let Phase::Lingering { left } = &mut self.phase {
-            if self.sleep.as_mut().is_none_or(|sleep| sleep.as_mut().poll(cx).is_ready()) {
-                break;
-            }
+        while matches!(self.phase, Phase::Lingering { .. }) && !self.is_late(cx) {
+            let Phase::Lingering { left } = &mut self.phase else { break };
             self.input.clear();
             match ready!(read_into(&mut *self.io, cx, &mut self.input)) {
                 Ok(0) | Err(_) => break,
@@ -302,6 +300,54 @@ impl Driver {
         self.phase = Phase::Done;
         Poll::Ready(())
     }
+
+    /// Writes what the machine left behind. False: the transport takes it no more, or not in time.
+    fn poll_flush(&mut self, cx: &mut Cx<'_>) -> Poll<bool> {
+        // A peer that writes until we read would never come to read what we say.
+        for _ in 0..TURNS {
+            self.input.clear();
+            match read_into(&mut *self.io, cx, &mut self.input) {
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                _ => break,
+            }
+        }
+        loop {
+            if self.batch.is_empty() {
+                let mut state = self.shared.state.lock();
+                if !state.conn.has_output() {
+                    return Poll::Ready(true);
+                }
+                state.conn.poll_batch(clock::now(), &mut self.batch);
+            }
+            if self.poll_write(cx).is_err() {
+                self.phase = Phase::Done;
+                return Poll::Ready(false);
+            }
+            if !self.batch.is_empty() {
+                break;
+            }
+        }
+        if self.is_late(cx) {
+            self.phase = Phase::Done;
+            return Poll::Ready(false);
+        }
+        Poll::Pending
+    }
+
+    /// Whether the time of this phase is over.
+    fn is_late(&mut self, cx: &mut Cx<'_>) -> bool {
+        self.sleep.as_mut().is_none_or(|sleep| sleep.as_mut().poll(cx).is_ready())
+    }
+
+    /// How long what is left may take: as long as a peer may read nothing, but not that long again if that, or
+    /// silence, is why it ended.
+    fn begin_end(&mut self) {
+        let dead = self.shared.state.lock().conn.ended().is_some_and(Reason::is_dead);
+        let limit = if dead { LINGER } else { self.shared.config.write_stall };
+        self.sleep = Some(Box::pin(tokio::time::sleep(limit)));
+        self.input = BytesMut::with_capacity(READ_ROOM);
+        self.frames = Vec::new();
+    }
 }
 
 impl Future for Driver {
@@ -311,6 +357,7 @@ impl Future for Driver {
         let this = self.get_mut();
         if matches!(this.phase, Phase::Running) {
             ready!(this.poll_running(cx));
+            this.begin_end();
         }
         this.poll_end(cx)
     }
