@@ -25,13 +25,13 @@ pub(super) fn caught<T>(context: &Context, result: std::thread::Result<T>) -> Re
 /// What is to be done when a handler is gone.
 pub(super) enum OnDone {
     Call(u32),
-    Push(#[expect(dead_code, reason = "it acts when dropped")] LaneTurn),
+    Push(LaneTurn),
 }
 
 /// A push's turn in its lane; the next one's begins when it is dropped.
 pub(super) struct LaneTurn {
     shared: Arc<Shared>,
-    lane: u32,
+    pub(super) lane: u32,
 }
 
 impl LaneTurn {
@@ -85,7 +85,9 @@ impl Future for HandlerTask {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if this.core.set_task(cx.waker()).is_some() {
+        let stopped = this.core.set_task(cx.waker()).is_some();
+        // A push was taken: nobody waits for its answer, and it is run to its end.
+        if stopped && !matches!(this.on_done, Some(OnDone::Push(_))) {
             this.let_go();
             return Poll::Ready(());
         }

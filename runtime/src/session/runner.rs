@@ -212,9 +212,13 @@ impl Runner {
         if task.poll_handler(&mut cx).is_ready() {
             return;
         }
-        let stop = match task.on_done {
-            Some(OnDone::Call(number)) => self.shared.state.lock().set_handler(number, &task.core),
-            _ => None,
+        let stop = match &task.on_done {
+            Some(OnDone::Call(number)) => self.shared.state.lock().set_handler(*number, &task.core),
+            Some(OnDone::Push(turn)) => {
+                self.shared.runs.push_pending(turn.lane, &task.core);
+                None
+            }
+            None => None,
         };
         match stop {
             Some(why) => task.core.stop(why),

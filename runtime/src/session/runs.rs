@@ -2,15 +2,18 @@
 //! time, and who is in charge. Filled by the driver, emptied by the runner.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::runner::Runner;
 use super::state::{Lock, Work};
+use super::wakers::{Place, Wakers};
+use crate::context::CallCore;
 use crate::frame::Text;
-use crate::proto::{Inbound, InboundPush};
+use crate::proto::{Inbound, InboundPush, Stop};
 use crate::router::Target;
 
 /// How long a runner may be busy with one handler before another takes over.
@@ -31,6 +34,8 @@ pub(super) struct Queue {
     pub(super) asleep: Option<Waker>,
     /// Since when the one in charge polls the handler that it polls.
     pub(super) busy_since: Option<Instant>,
+    /// Who waits for the pushes to be done.
+    finishers: Wakers,
     pub(super) ended: bool,
 }
 
@@ -45,6 +50,8 @@ pub(super) enum Job {
 #[derive(Debug, Default)]
 struct LaneRuns {
     busy: bool,
+    /// What runs, if it was not done at once.
+    running: Option<Arc<CallCore>>,
     waiting: VecDeque<InboundPush>,
 }
 
@@ -100,7 +107,11 @@ impl Runs {
         queue.ended = true;
         queue.ready.retain(|job| matches!(job, Job::Push(_)));
         let asleep = queue.asleep.take();
+        let told: Vec<_> = queue.lanes.iter_mut().filter_map(|lane| lane.running.take()).collect();
         drop(queue);
+        for push in told {
+            push.stop(Stop::Cancelled);
+        }
         if let Some(waker) = asleep {
             waker.wake();
         }
@@ -109,8 +120,16 @@ impl Runs {
     pub(super) fn lane_done(&self, shared: &Arc<Shared>, lane: u32) {
         let mut queue = self.0.lock();
         let Some(runs) = queue.lanes.get_mut(lane as usize) else { return };
-        runs.busy = false;
-        let Some(push) = runs.waiting.pop_front() else { return };
+        (runs.busy, runs.running) = (false, None);
+        let Some(push) = runs.waiting.pop_front() else {
+            let mut wakes = Vec::new();
+            if queue.pushes_done() {
+                queue.finishers.wake_all(&mut wakes);
+            }
+            drop(queue);
+            wakes.into_iter().for_each(Waker::wake);
+            return;
+        };
         queue.push(push);
         if let Some(waker) = queue.asleep.take() {
             drop(queue);
@@ -119,9 +138,44 @@ impl Runs {
             queue.take_over(shared);
         }
     }
+
+    /// The handler of a push goes on by itself: it is told when the connection ends.
+    pub(super) fn push_pending(&self, lane: u32, core: &Arc<CallCore>) {
+        let mut queue = self.0.lock();
+        if queue.ended {
+            drop(queue);
+            core.stop(Stop::Cancelled);
+        } else if let Some(runs) = queue.lanes.get_mut(lane as usize) {
+            runs.running = Some(Arc::clone(core));
+        }
+    }
+
+    /// Waits until no push runs, or waits to.
+    pub(crate) async fn pushes_done(&self) {
+        struct Waits<'a>(&'a Runs, Place);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.0.lock().finishers.leave(self.1);
+            }
+        }
+        let mut waits = Waits(self, Place::default());
+        poll_fn(|cx| {
+            let mut queue = self.0.lock();
+            if queue.pushes_done() {
+                return Poll::Ready(());
+            }
+            queue.finishers.wait(&mut waits.1, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl Queue {
+    fn pushes_done(&self) -> bool {
+        self.lanes.iter().all(|lane| !lane.busy)
+    }
+
     fn push(&mut self, push: InboundPush) {
         let lane = push.lane as usize;
         if self.lanes.len() <= lane {
