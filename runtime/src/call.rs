@@ -20,6 +20,22 @@ use crate::{Caller, Code, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 /// Nothing is sent before it is first polled. Dropped before the answer, it is cancelled at the other end too. It owns its
 /// message, so it can be spawned, joined and selected.
 ///
+/// Its time limit is [`timeout`](Self::timeout), else the method's, else the session's (30 s unless set); in a handler no
+/// more than what is left of the handler's.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use protocall::{Caller, Raw, Status};
+///
+/// async fn ask(caller: &Caller) -> Result<Raw, Status> {
+///     let call = caller.call_raw("clock.v1.Clock/Now", "");
+///     let (now, metadata) = call.timeout(Duration::from_millis(200)).metadata("zone", "UTC").with_metadata().await?;
+///     println!("{:?}", metadata.get_str("source"));
+///     Ok(now)
+/// }
+/// ```
+///
 /// # Errors
 /// What the other end answered; or, with [`Status::local`], what failed at this end.
 ///

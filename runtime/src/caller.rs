@@ -56,7 +56,7 @@ impl From<crate::Router> for Caller {
 }
 
 impl Caller {
-    /// A call by route, with bytes for its message.
+    /// A call by route, `package.Service/Method` in 1 to 1,024 bytes, with bytes for its message.
     pub fn call_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Call<Raw, Raw> {
         Call::raw(self.clone(), route.into(), body.into())
     }

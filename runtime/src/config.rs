@@ -133,14 +133,14 @@ fn millis(duration: Duration) -> u32 {
 /// The setters that the server's and the channel's builder share.
 macro_rules! config_setters {
     () => {
-        /// How long connecting and HELLO may take together. Default 10 s.
+        /// How long connecting and HELLO may take together; at a server, HELLO alone. Default 10 s, more than zero.
         pub fn connect_timeout(mut self, limit: ::std::time::Duration) -> Self {
             self.config.connect_timeout = limit;
             self
         }
 
         /// The time limit of calls made over this session whose method and caller set none. Default 30 s;
-        /// `None` lets them wait for ever.
+        /// `None` lets them wait for ever. Pushes wait for room as long.
         pub fn timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
             self.config.timeout = limit.into();
             self
@@ -173,7 +173,7 @@ macro_rules! config_setters {
             self
         }
 
-        /// The largest piece in which a message travels, in bytes. Default 64 KiB.
+        /// The largest piece in which a message travels, in bytes. Default 64 KiB, 16 KiB to 16 MiB.
         pub fn max_fragment(mut self, bytes: usize) -> Self {
             self.config.max_fragment = bytes;
             self
@@ -191,14 +191,16 @@ macro_rules! config_setters {
             self
         }
 
-        /// How many bytes of calls that no handler has taken yet, and as many again of replies that no caller
-        /// has taken yet, a connection may hold. Default 16 MiB.
+        /// How many bytes of calls that no handler has taken yet, and as many again of replies that are not whole
+        /// yet, a connection may hold; each counts 64 bytes more. Default 16 MiB, at least one largest message with
+        /// its metadata.
         pub fn receive_budget(mut self, bytes: usize) -> Self {
             self.config.receive_budget = bytes;
             self
         }
 
-        /// How many bytes of pushes that no handler has taken yet a lane may hold. Default 1 MiB.
+        /// How many bytes of pushes that no handler has taken yet a lane may hold; each counts 64 bytes more.
+        /// Default 1 MiB; less than 16 KiB counts as that. One push may be larger, if the lane is empty.
         pub fn lane_credit(mut self, bytes: usize) -> Self {
             self.config.lane_credit = bytes;
             self
@@ -216,7 +218,8 @@ macro_rules! config_setters {
             self
         }
 
-        /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB.
+        /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB. With 8 times as
+        /// many, calls of the other end wait too.
         pub fn send_buffer(mut self, bytes: usize) -> Self {
             self.config.send_buffer = bytes;
             self

@@ -21,6 +21,20 @@ use crate::{Metadata, MethodSpec, Session};
 ///
 /// Cheap to clone. Calls made while a handler is polled inherit its deadline and trace; what it spawns does so through
 /// [`scope`](Self::scope).
+///
+/// ```
+/// use protocall::{Context, Status};
+///
+/// async fn handle(ctx: &Context) -> Result<(), Status> {
+///     let tenant = ctx.metadata().get_str("tenant").ok_or_else(|| Status::unauthenticated("who are you?"))?;
+///     ctx.reply_metadata("served-for", tenant);
+///     println!("{} from {}, {:?} left", ctx.route(), ctx.peer_addr(), ctx.remaining());
+///     Ok(())
+/// }
+/// ```
+///
+/// A call whose caller gave up, whose deadline passed or whose connection ended has its handler dropped at its next
+/// await. A push has no deadline, and its handler runs to its end.
 #[derive(Clone)]
 pub struct Context(Arc<CallCore>);
 
@@ -74,7 +88,7 @@ impl Context {
         Self::detached_from_any_call(Session::none())
     }
 
-    /// A context for calling a handler in a unit test.
+    /// A context for calling a handler in a unit test: no deadline, no metadata, a session that is closed.
     #[must_use]
     pub fn test() -> Self {
         Self::client()
@@ -113,7 +127,8 @@ impl Context {
         &self.0.block.metadata
     }
 
-    /// Sets a pair of the metadata that goes back with the reply.
+    /// Sets a pair of the metadata that goes back with the reply. With an `Err` it does not go: a [`Status`](crate::Status)
+    /// has metadata of its own.
     ///
     /// # Panics
     /// On a key that [`Metadata::insert`] refuses.
@@ -134,7 +149,7 @@ impl Context {
         self.0.deadline.map(|at| at.saturating_duration_since(clock::now()))
     }
 
-    /// Whether the caller gave up, the deadline passed or the connection ended.
+    /// Whether the caller gave up, the deadline passed or the connection ended. Of a push never.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.live.lock().stopped.is_some()
@@ -162,14 +177,16 @@ impl Context {
         .await;
     }
 
-    /// Polls `future` as a part of this call: calls made in it inherit the deadline and the trace.
+    /// Polls `future` as a part of this call: calls made in it inherit the deadline and the trace. For what a handler
+    /// spawns: `tokio::spawn(ctx.scope(future))`.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let context = self.clone();
         let mut future = Box::pin(future);
         poll_fn(move |cx| context.enter(|| future.as_mut().poll(cx)))
     }
 
-    /// Runs `future` to its end on the runtime, whatever becomes of the call: for what must finish once begun.
+    /// Runs `future` to its end on the runtime, whatever becomes of the call: for what must finish once begun. Calls made
+    /// in it inherit nothing.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

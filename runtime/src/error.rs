@@ -42,7 +42,7 @@ pub enum Error {
         /// The limit.
         limit: Duration,
     },
-    /// The call's deadline passed.
+    /// The call's deadline passed, or the push found no room in time.
     Deadline {
         /// The call's time limit.
         limit: Duration,
@@ -56,7 +56,7 @@ pub enum Error {
         /// What `encode` wrote.
         written: usize,
     },
-    /// The message is larger than this end or the other accepts.
+    /// The message, or the metadata beside it, is larger than this end or the other accepts.
     MessageTooLarge {
         /// Its encoded size, in bytes.
         size: usize,
@@ -65,7 +65,7 @@ pub enum Error {
         /// Which limit it is.
         knob: &'static str,
     },
-    /// There was no room, and the caller did not want to wait.
+    /// There was no room for a push, and its sender did not want to wait.
     NoRoom(&'static str),
     /// No tokio runtime to run on, or it is shutting down.
     NoRuntime,
@@ -163,7 +163,8 @@ impl Reason {
         self.0.by
     }
 
-    /// Whether it ended as it should: closed or drained by either end's will.
+    /// Whether it ended as it should: closed or drained by either end's will. A connection that the other end cut, after
+    /// its `drain_timeout` say, is told from a drained one at that end only.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.0.code == EndCode::None && self.0.by != EndedBy::Transport

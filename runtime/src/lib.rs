@@ -9,6 +9,43 @@
 //! hands calls to the runner (`session::runner`), which finds the handler (`router`), runs it with a [`Context`] and writes
 //! the reply in place (`proto::replying`).
 //!
+//! ```
+//! use protocall::{Context, Router, Status};
+//!
+//! #[protocall::message]
+//! pub struct Name {
+//!     #[prost(string, tag = "1")]
+//!     pub name: String,
+//! }
+//!
+//! /// Knows everybody.
+//! #[protocall::service(package = "guest.v1")]
+//! pub trait Guests {
+//!     /// Greets somebody who came.
+//!     async fn greet(&self, ctx: &Context, req: Name) -> Result<Name, Status>;
+//! }
+//!
+//! struct Host;
+//!
+//! impl Guests for Host {
+//!     async fn greet(&self, _: &Context, req: Name) -> Result<Name, Status> {
+//!         Ok(Name { name: format!("dear {}", req.name) })
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Status> {
+//!     // A router in this process; a `Channel` or a `Session` in its place calls another one.
+//!     let guests = GuestsClient::new(Router::new().add(GuestsServer::new(Host)));
+//!     let greeted = guests.greet(Name { name: "Ada".into() }).await?;
+//!     assert_eq!(greeted.name, "dear Ada");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! All of it runs on tokio. Every wait and every size has a bound and a setting for it: the setters of [`Server`] and of
+//! [`ChannelBuilder`] have the same names, and the error that a bound causes names the setter.
+//!
 //! # Features
 //! | feature | default | what |
 //! |---|---|---|

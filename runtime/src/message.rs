@@ -7,6 +7,18 @@ use crate::Status;
 
 /// A type that can be a method's argument or answer: every prost message (what `.proto` files and
 /// [`#[protocall::message]`](macro@crate::message) make), `()` for an empty one, and [`Raw`].
+///
+/// ```
+/// use protocall::{Message, Raw};
+///
+/// let mut payload = Vec::with_capacity(Raw::from("bytes").encoded_len());
+/// Raw::from("bytes").encode(&mut payload);
+/// assert_eq!(Raw::decode(payload.into()).unwrap(), Raw::from("bytes"));
+/// ```
+///
+/// To implement it for a type of your own, write to `out` exactly as many bytes as `encoded_len` says: otherwise the call
+/// fails with [`Error::Encode`](crate::Error::Encode). `encode` may be called while a lock is held, so it must neither
+/// block nor call protocall.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel in a protocall method",
     label = "not a message",

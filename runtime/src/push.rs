@@ -14,10 +14,30 @@ use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 /// A one-way message: awaited, it waits for room in its lane and sends.
 ///
 /// It is delivered at most once, in order with the other pushes of its service. That it was sent does not say that it
-/// arrived: see [`Session::flushed`]. It waits for room no longer than a call would for its answer.
+/// arrived: see [`Session::flushed`](crate::Session::flushed). It waits for room no longer than a call would for its
+/// answer.
+///
+/// ```
+/// # #[protocall::service(package = "news.v1")]
+/// # pub trait News {
+/// #     #[method(push)]
+/// #     async fn told(&self, ctx: &protocall::Context, text: protocall::Raw) -> Result<(), protocall::Status>;
+/// # }
+/// # async fn tell(news: NewsClient) -> Result<(), protocall::Status> {
+/// news.told("now or later".into()).await?;
+/// news.told("now or never".into()).try_send()?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// What failed at this end; the other end answers nothing.
+/// What failed at this end; the other end answers nothing. It was then not run:
+/// [`Error::Deadline`](crate::Error::Deadline) without room in time, [`Error::Closed`](crate::Error::Closed) and
+/// [`Error::Draining`](crate::Error::Draining), [`Error::MessageTooLarge`](crate::Error::MessageTooLarge), and what kept a
+/// channel from connecting.
+///
+/// # Panics
+/// If it is polled again after it was sent.
 #[must_use = "a push does nothing unless it is awaited"]
 pub struct Push<Q: Message> {
     request: Request<Q>,
@@ -32,10 +52,11 @@ impl<Q: Message> Push<Q> {
 
     request_setters!();
 
-    /// Sends it now, or not at all.
+    /// Sends it now, or not at all. A channel that has no connection does not make one.
     ///
     /// # Errors
-    /// With [`Error::NoRoom`] if it would have to wait, [`Error::Closed`] if there is no connection.
+    /// With [`Error::NoRoom`] if it would have to wait, for room or for a channel's connection; [`Error::Closed`] on a
+    /// session that is over; and as awaiting it.
     pub fn try_send(mut self) -> Result<(), Status> {
         let Some(shared) = self.request.caller.session_now() else {
             return Err(Status::from(Error::NoRoom("there is no connection yet")).not_run());

@@ -150,7 +150,8 @@ impl<Q: Message> Request<Q> {
 /// The setters that calls and pushes share.
 macro_rules! request_setters {
     () => {
-        /// With a time limit of its own, in place of the method's or the session's.
+        /// With a time limit of its own, in place of the method's or the session's. It counts from the first poll, and
+        /// connecting and waiting for room are in it. In a handler, what is left of its deadline holds if that is less.
         pub fn timeout(mut self, limit: Duration) -> Self {
             self.request.timeout = Timeout::After(limit);
             self
@@ -162,7 +163,8 @@ macro_rules! request_setters {
             self
         }
 
-        /// With a pair of metadata.
+        /// With a pair of metadata, beside those that are set. The other end's `max_metadata` bounds all of it: 16 KiB
+        /// by default.
         ///
         /// # Panics
         /// On a key that [`Metadata::append`] refuses.

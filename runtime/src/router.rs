@@ -12,7 +12,7 @@ use crate::service::{Handling, Service};
 use crate::session::Responder;
 use crate::{Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
 
-/// Routes to handlers: services, and what to do with routes that nobody serves.
+/// Routes to handlers: services, and what to do with routes that nobody serves. Cheap to clone.
 ///
 /// ```
 /// use protocall::{Context, Raw, RawCall, Router, Status};

@@ -9,6 +9,8 @@
 /// }
 /// use proto::chat::v1::ChatClient;
 /// ```
+///
+/// It includes `$OUT_DIR/protocall.rs`: without a build.rs that compiles a schema, it does not compile.
 #[macro_export]
 macro_rules! include_schema {
     () => {

@@ -31,9 +31,10 @@ pub struct MethodSpec {
     pub kind: MethodKind,
     /// How long a call may take, if the schema says so.
     pub timeout: Timeout,
-    /// The largest message in bytes, either way, if the schema says so.
+    /// The largest message in bytes, either way, if the schema says so. It lowers `max_message` of the two ends, and does
+    /// not raise it.
     pub max_message: Option<usize>,
-    /// Whether a call may be repeated.
+    /// Whether a call may be repeated. Nothing is repeated by itself.
     pub idempotency: Idempotency,
     /// Marked `deprecated` in the schema.
     pub deprecated: bool,

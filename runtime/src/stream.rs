@@ -13,13 +13,16 @@ pub(crate) fn not_yet() -> Status {
     Status::unimplemented("streaming methods do not run yet")
 }
 
-/// The sending half of a stream.
+/// The sending half of a stream. Nothing makes one yet.
 pub struct SendStream<T>(PhantomData<fn(T)>);
 
-/// The receiving half of a stream.
+/// The receiving half of a stream. Nothing makes one yet.
 pub struct RecvStream<T>(PhantomData<fn() -> T>);
 
-/// The answer to a stream of requests.
+/// The answer to a stream of requests. Nothing makes one yet.
+///
+/// # Errors
+/// `UNIMPLEMENTED`, always.
 #[must_use = "an answer that nobody awaits is lost"]
 pub struct Reply<R>(PhantomData<fn() -> R>);
 

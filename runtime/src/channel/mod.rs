@@ -16,8 +16,21 @@ use crate::{Error, Router, Session};
 
 /// A client's connection. Cheap to clone; all clones share it.
 ///
-/// When the last clone is dropped the connection is closed, unless the channel serves a router. After a loss the next call
-/// connects again.
+/// When the last clone is dropped, those that clients hold too, the connection is closed; unless the channel serves a
+/// router: then it goes on until somebody closes it. After a loss the next call connects again, once; nothing does so by
+/// itself.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use protocall::{Caller, Channel, Raw, Status};
+///
+/// async fn ask() -> Result<Raw, Box<dyn std::error::Error>> {
+///     let channel = Channel::builder("tcp://127.0.0.1:7000").timeout(Duration::from_secs(5)).connect().await?;
+///     // Generated code: `let clock = ClockClient::new(&channel); clock.now(()).await?`
+///     Ok(Caller::from(&channel).call_raw("clock.v1.Clock/Now", "").await?)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
@@ -38,7 +51,8 @@ enum Endpoint {
     Given(String),
 }
 
-/// Settings of a [`Channel`], then [`connect`](Self::connect) or [`connect_lazy`](Self::connect_lazy).
+/// Settings of a [`Channel`], then [`connect`](Self::connect), [`connect_lazy`](Self::connect_lazy) or
+/// [`connect_over`](Self::connect_over). The setters are those of [`Server`](crate::Server), but for what only a server has.
 #[must_use = "a builder does nothing until it connects"]
 #[derive(Debug)]
 pub struct ChannelBuilder {
@@ -61,7 +75,8 @@ impl Channel {
         ChannelBuilder { uri: uri.into(), config: Config::default(), router: Router::new() }
     }
 
-    /// A channel to a router in this process.
+    /// A channel to a router in this process, over memory, with the default settings: for tests and mocks. It serves
+    /// nothing itself, so the router's handlers can neither call nor push back.
     pub fn in_memory(router: Router) -> Self {
         Self::new(Endpoint::Memory(router), Config::default(), Router::new())
     }
@@ -84,7 +99,7 @@ impl Channel {
         self.0.session().await
     }
 
-    /// Closes the connection for all clones. The next call connects again.
+    /// Closes the connection for all clones: open calls fail. The next call connects again.
     pub fn close(&self) {
         if let Some(session) = self.0.session.lock().take() {
             session.close();
@@ -220,10 +235,11 @@ impl ChannelBuilder {
         Ok(Channel::new(Endpoint::Uri(uri), self.config, self.router))
     }
 
-    /// Runs over a byte stream that the user made, such as one end of a tunnel; the address is only for texts.
+    /// Runs over a byte stream that the user made, such as one end of a tunnel; the address is only for texts. There is no
+    /// second stream: after a loss calls fail.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// As [`connect`](Self::connect), but that the address may be anything.
     pub async fn connect_over(
         self,
         io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,

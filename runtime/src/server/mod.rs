@@ -15,6 +15,8 @@ use crate::{Error, Router, Session};
 
 /// Serves a router on any number of listeners.
 ///
+/// The setters name every bound of a connection; what is not set has its default. [`bind`](Self::bind) checks them.
+///
 /// ```no_run
 /// # async fn run() -> Result<(), protocall::Error> {
 /// use protocall::{Router, Server};
@@ -101,7 +103,7 @@ impl Server {
         self
     }
 
-    /// Opens the listeners.
+    /// Opens the listeners. Connections wait in the system's queue until the server serves.
     ///
     /// # Errors
     /// [`Error::Uri`] and [`Error::Config`] for wrong settings, [`Error::Bind`] if an address cannot be had.
@@ -129,13 +131,13 @@ impl Bound {
         self.listeners.iter().map(Listener::local_addr).collect()
     }
 
-    /// A handle on the sessions, for pushing to all of them while the server runs.
+    /// A handle on the sessions, for pushing to all of them while the server runs. It keeps no connection alive.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle(Arc::clone(&self.shared))
     }
 
-    /// Serves for ever, or until the future is dropped, which closes all connections.
+    /// Serves for ever, or until the future is dropped, which closes all connections at once.
     pub async fn serve(self) {
         self.serve_until(std::future::pending::<()>()).await;
     }

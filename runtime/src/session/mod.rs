@@ -40,7 +40,22 @@ use crate::{Call, Caller, Error, Raw, Reason};
 /// The handle on one live connection. Both ends have one; either calls, either pushes.
 ///
 /// Cheap to clone. It keeps nothing alive: when the connection has gone, calls fail at once, and
-/// [`closed`](Self::closed) tells why.
+/// [`closed`](Self::closed) tells why. A handler has it from [`Context::session`](crate::Context::session), a client from
+/// `Channel::session`, a server from `ServerHandle::sessions`. Clients of generated code are made on it:
+/// `RoomEventsClient::new(session)`.
+///
+/// ```
+/// use protocall::{Context, Session, Status};
+///
+/// async fn enter(ctx: &Context) -> Result<(), Status> {
+///     let session: Session = ctx.session();
+///     tokio::spawn(async move {
+///         let reason = session.closed().await;
+///         println!("{} left: {reason}", session.peer_addr());
+///     });
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -64,13 +79,14 @@ pub struct SessionStats {
     pub calls_out: usize,
     /// Calls of the other end without an answer.
     pub calls_in: usize,
-    /// Bytes that wait to be written.
+    /// Bytes that wait to be written, but for those that are being written.
     pub unsent_bytes: usize,
-    /// Bytes that arrived and no handler has taken.
+    /// What arrived and is still held: calls that no handler has taken and replies that are not whole, in bytes and 64 more
+    /// for each. Pushes are not counted.
     pub held_bytes: u64,
     /// Replies that came after their caller had gone: normal, and dropped.
     pub late_replies: u64,
-    /// Pushes that nobody serves, or that could not be read.
+    /// Pushes that nobody serves, that could not be read, or that were over a limit. One whose handler failed is none.
     pub dropped_pushes: u64,
 }
 
@@ -145,7 +161,8 @@ impl Session {
         .await
     }
 
-    /// Closes the connection now: what is encoded is still written, open calls fail, handlers are dropped.
+    /// Closes the connection now: what is encoded is still written, open calls fail, handlers of calls are dropped. The
+    /// other end is told "drained".
     pub fn close(&self) {
         self.end("closed");
     }
@@ -154,15 +171,16 @@ impl Session {
         self.0.with(|state| state.conn.close(why));
     }
 
-    /// Begins to drain: the other end is told to open no more calls, what it has opened is finished, then the
-    /// connection closes. Use [`closed`](Self::closed) to wait for that.
+    /// Begins to drain: the other end is told to open no more calls, what either has opened is finished, then the
+    /// connection closes. Use [`closed`](Self::closed) to wait for that; it takes as long as the longest call.
     pub fn drain(&self) {
         let now = clock::now();
         self.0.with(|state| state.conn.drain(now));
     }
 
-    /// Waits until the other end has taken everything that was pushed before. The end of the connection is an
-    /// error: pushes are delivered at most once, and some may not have been.
+    /// Waits until the other end has taken everything that was pushed before: read it, and queued it for its handlers or
+    /// dropped it. It has no time limit but keepalive. The end of the connection is an error: pushes are delivered at
+    /// most once, and some may not have been.
     ///
     /// # Errors
     /// [`Error::Closed`] if the connection ends first.
