@@ -153,7 +153,7 @@ macro_rules! config_setters {
         }
 
         /// Ping after so much silence, and take the other end for dead when `pong` more have passed without a
-        /// byte. Default 20 s and 10 s.
+        /// byte. Default 20 s and 10 s; with an `idle` of zero it never pings.
         pub fn keepalive(mut self, idle: ::std::time::Duration, pong: ::std::time::Duration) -> Self {
             self.config.keepalive_idle = idle;
             self.config.keepalive_pong = pong;

@@ -34,7 +34,7 @@ use crate::{Metadata, MethodSpec, Session};
 /// ```
 ///
 /// A call whose caller gave up, whose deadline passed or whose connection ended has its handler dropped at its next
-/// await. A push has no deadline, and its handler runs to its end.
+/// await. A push has no deadline, and its handler runs to its end; it is told when the connection ends.
 #[derive(Clone)]
 pub struct Context(Arc<CallCore>);
 
@@ -149,7 +149,7 @@ impl Context {
         self.0.deadline.map(|at| at.saturating_duration_since(clock::now()))
     }
 
-    /// Whether the caller gave up, the deadline passed or the connection ended. Of a push never.
+    /// Whether the caller gave up, the deadline passed or the connection ended; in the handler of a push, the last alone.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.live.lock().stopped.is_some()
