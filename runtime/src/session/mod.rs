@@ -10,6 +10,7 @@ mod handler;
 mod models;
 mod park;
 mod push;
+mod pushers;
 mod responder;
 mod runner;
 mod runs;

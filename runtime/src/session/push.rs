@@ -53,11 +53,12 @@ impl Shared {
                     // Another push may have taken the room meanwhile.
                     match state.conn.push_room(&pushing) {
                         PushRoom::Full(why) => {
-                            state.pusher_waits(&mut waiter);
+                            state.pusher_waits(lane, &mut waiter);
                             Ok(Pushed::Full(why))
                         }
                         PushRoom::InPlace | PushRoom::Large => {
                             state.conn.push_large(pushing, bytes);
+                            state.pusher_leaves(&mut waiter);
                             Ok(Pushed::Sent)
                         }
                     }
@@ -69,13 +70,13 @@ impl Shared {
     /// Nobody waits any more to send this push.
     pub(crate) fn drop_push(&self, place: Place) {
         if place != Place::default() {
-            self.state.lock().pushers.leave(place);
+            self.with(|state| state.pusher_left |= state.pushers.leave(place));
         }
     }
 
     /// Waits until the peer has taken all pushes that were sent before (wire 10.5).
     pub(crate) async fn flushed(&self) -> Result<(), Error> {
-        let mut waits = Flushing { shared: self, pusher: Place::default(), flusher: Place::default() };
+        let mut waits = Flushing { shared: self, place: Place::default() };
         let (begun, ..) = self.state.lock().conn.push_counts();
         let mut target = None;
         poll_fn(|cx| {
@@ -87,7 +88,7 @@ impl Shared {
                 if target.is_none() {
                     if !state.conn.pushes_ended(begun) {
                         // A large one is on its way: look again when it has left.
-                        state.pushers.wait(&mut waits.pusher, cx.waker());
+                        state.flushers.wait(&mut waits.place, cx.waker());
                         return Poll::Pending;
                     }
                     target = Some(ended);
@@ -98,7 +99,7 @@ impl Shared {
                 if target.is_some_and(|target| taken >= target) {
                     return Poll::Ready(Ok(()));
                 }
-                state.flushers.wait(&mut waits.flusher, cx.waker());
+                state.flushers.wait(&mut waits.place, cx.waker());
                 Poll::Pending
             })
         })
@@ -106,18 +107,15 @@ impl Shared {
     }
 }
 
-/// The places of one who waits for pushes to be taken; left when dropped.
+/// The place of one who waits for pushes to be taken; left when dropped.
 struct Flushing<'a> {
     shared: &'a Shared,
-    pusher: Place,
-    flusher: Place,
+    place: Place,
 }
 
 impl Drop for Flushing<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        state.pushers.leave(self.pusher);
-        state.flushers.leave(self.flusher);
+        self.shared.state.lock().flushers.leave(self.place);
     }
 }
 
@@ -129,9 +127,16 @@ impl State {
         }
     }
 
-    fn pusher_waits(&mut self, waiter: &mut Option<(&mut Place, &Waker)>) {
+    fn pusher_waits(&mut self, lane: u32, waiter: &mut Option<(&mut Place, &Waker)>) {
         if let Some((place, waker)) = waiter {
-            self.pushers.wait(place, waker);
+            self.pushers.wait(lane, place, waker);
+        }
+    }
+
+    /// It was sent, or is not wanted any more: the next of its lane may look.
+    fn pusher_leaves(&mut self, waiter: &mut Option<(&mut Place, &Waker)>) {
+        if let Some((place, _)) = waiter {
+            self.pusher_left |= self.pushers.leave(std::mem::take(place));
         }
     }
 
@@ -142,15 +147,21 @@ impl State {
         waiter: &mut Option<(&mut Place, &Waker)>,
     ) -> Result<Step, Status> {
         self.conn.check_push(&pushing)?;
+        let place = waiter.as_ref().map(|(place, _)| **place);
+        if !self.pushers.is_turn(pushing.lane, place) {
+            self.pusher_waits(pushing.lane, waiter);
+            return Ok(Step::Full("earlier pushes of the same lane wait"));
+        }
         match self.conn.push_room(&pushing) {
             PushRoom::Full(why) => {
-                self.pusher_waits(waiter);
+                self.pusher_waits(pushing.lane, waiter);
                 Ok(Step::Full(why))
             }
             PushRoom::Large => Ok(Step::EncodeOutside),
             PushRoom::InPlace => {
                 let pushed = self.conn.push_in_place(pushing, |out| message.encode(out));
                 pushed.map_err(|error| Status::from(error).not_run())?;
+                self.pusher_leaves(waiter);
                 Ok(Step::Sent)
             }
         }

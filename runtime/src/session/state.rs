@@ -10,6 +10,7 @@ use std::task::Waker;
 use loom::sync::{Mutex, MutexGuard};
 
 use super::park::Park;
+use super::pushers::Pushers;
 use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
@@ -47,7 +48,9 @@ pub(crate) struct State {
     /// Handlers of the peer's calls that did not finish at once.
     handlers: Vec<Option<Arc<CallCore>>>,
     /// Who waits to push, in the order of coming.
-    pub(crate) pushers: Wakers,
+    pub(crate) pushers: Pushers,
+    /// One of them has left: whoever is first now must look.
+    pub(crate) pusher_left: bool,
     /// Who waits for the peer to have taken pushes.
     pub(crate) flushers: Wakers,
     /// Who waits for the end, or for the peer to be ready.
@@ -86,7 +89,8 @@ impl State {
             waiters: Waiters::default(),
             callers: Vec::new(),
             handlers: Vec::new(),
-            pushers: Wakers::default(),
+            pushers: Pushers::default(),
+            pusher_left: false,
             flushers: Wakers::default(),
             watchers: Wakers::default(),
             lanes: HashMap::new(),
@@ -106,7 +110,11 @@ impl State {
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
                 Event::CallRoom => room = true,
-                Event::LaneRoom => self.pushers.wake_all(&mut todo.wakes),
+                Event::LaneRoom => {
+                    self.pusher_left = true;
+                    // Some of them wait for a large push to leave.
+                    self.flushers.wake_all(&mut todo.wakes);
+                }
                 Event::PushesTaken => self.flushers.wake_all(&mut todo.wakes),
                 Event::Stopped(id, why) => {
                     todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why)))
@@ -128,6 +136,9 @@ impl State {
         if room {
             self.grant(&mut todo.wakes);
         }
+        if std::mem::take(&mut self.pusher_left) {
+            self.pushers.wake_firsts(&mut todo.wakes);
+        }
     }
 
     /// Lets those who wait to call go on, as far as there is room.
@@ -142,7 +153,8 @@ impl State {
 
     fn ended(&mut self, reason: Reason, todo: &mut Todo) {
         self.waiters.recheck_all(&mut todo.wakes);
-        for wakers in [&mut self.pushers, &mut self.flushers, &mut self.watchers] {
+        self.pushers.wake_all(&mut todo.wakes);
+        for wakers in [&mut self.flushers, &mut self.watchers] {
             wakers.wake_all(&mut todo.wakes);
         }
         todo.wakes.extend(self.callers.iter_mut().filter_map(Option::take));

@@ -13,7 +13,7 @@ pub(crate) struct Wakers {
 
 /// A place among those who wait; none at first.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(u64);
+pub(crate) struct Place(pub(super) u64);
 
 impl Wakers {
     /// Waits at `place`, or at a new one if it has none any more.
