@@ -1,5 +1,8 @@
 //! End to end: two live sessions over real sockets, Unix sockets or memory, in both roles, and peers that are not ours.
 #![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "a test that cannot go on says so by a panic")]
 
+mod calls;
+mod limits;
 mod peers;
+mod pushes;
 mod support;

@@ -10,10 +10,7 @@ use protocall::{Channel, Code, EndedBy, Error, Router, Server, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::support::{Ends, Over, Running, echo, host, message, until, within};
-
-/// A HELLO without settings.
-const HELLO: [u8; 16] = *b"\0\0\0\x0c\x01\0\0\0\0\0pCal\x01\0";
+use crate::support::{Ends, HELLO, Over, Running, echo, fill, host, message, until, within};
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_stops_reading_is_given_up_and_its_driver_ends() {
@@ -81,15 +78,6 @@ async fn a_handler_that_blocks_its_thread_holds_up_nobody_else() {
     }
 }
 
-/// Says when the last of its clones is gone.
-struct Guard(mpsc::Sender<()>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.try_send(());
-    }
-}
-
 #[tokio::test]
 async fn a_push_handler_runs_to_its_end_and_is_told_when_the_connection_ends() {
     for swapped in [false, true] {
@@ -152,10 +140,7 @@ async fn a_push_that_waits_and_is_dropped_again_and_again_holds_no_memory() {
         std::future::pending()
     });
     let ends = Ends::new(Over::Memory, &host).await;
-    // Until there is no room though everything has arrived.
-    while echo(&ends.near).note(message([0; 50_000])).try_send().is_ok() {
-        within(ends.near.flushed()).await.unwrap();
-    }
+    fill(&ends.near, 50_000).await;
     within(enters.recv()).await.unwrap();
     poll_in_many_tasks(|cx| {
         let mut push = Box::pin(echo(&ends.near).note(message([0; 60_000])));

@@ -248,3 +248,39 @@ where
         ends.idle().await;
     }
 }
+
+/// A HELLO without settings.
+pub(crate) const HELLO: [u8; 16] = *b"\0\0\0\x0c\x01\0\0\0\0\0pCal\x01\0";
+
+/// Says that it was dropped.
+pub(crate) struct Guard(tokio::sync::mpsc::Sender<&'static str>, &'static str);
+
+impl Guard {
+    pub(crate) fn new(to: &tokio::sync::mpsc::Sender<&'static str>, word: &'static str) -> Self {
+        Self(to.clone(), word)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(self.1);
+    }
+}
+
+/// Pushes until there is no room though everything has arrived; a handler there does not return.
+pub(crate) async fn fill(session: &Session, size: usize) {
+    let push = || echo(session).note(message(vec![0; size])).try_send().is_ok();
+    within(async {
+        loop {
+            while push() {
+                session.flushed().await.unwrap();
+            }
+            // What was asked for has come once this is answered.
+            echo(session).echo(message("")).await.unwrap();
+            if !push() {
+                return;
+            }
+        }
+    })
+    .await;
+}
