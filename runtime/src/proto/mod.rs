@@ -229,7 +229,9 @@ impl Connection {
 
     /// Whether [`poll_batch`](Self::poll_batch) would give anything.
     pub(crate) fn has_output(&self) -> bool {
-        self.pong_owed.is_some() || !self.owed.is_empty() || !self.outbox.is_empty()
+        let owes = self.pong_owed.is_some() || !self.owed.is_empty();
+        // After the last word nothing is owed any more (wire 11.5).
+        (owes && !self.is_over()) || !self.outbox.is_empty()
     }
 
     /// Refills `batch`, which is empty, with what waits to be written.

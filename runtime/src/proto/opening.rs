@@ -203,7 +203,9 @@ impl Connection {
         // A route that was bound while the call waited costs less than was reserved (wire 7.1).
         let cost = self.call_cost(opening.route, opening.len, opening.block.len());
         let slot = self.calling.slot(number);
-        let reserved = std::mem::replace(&mut slot.cost, cost);
+        let reserved = slot.cost;
+        debug_assert!(cost <= reserved, "a call costs what was reserved, or less");
+        slot.cost = cost.min(reserved);
         slot.state = state;
         slot.limit = opening.limit;
         if matches!(opening.shape, Shape::ServerStream | Shape::Bidi) {

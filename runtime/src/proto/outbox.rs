@@ -132,6 +132,12 @@ impl Outbox {
         self.control.is_empty() && self.small.is_empty() && self.large.is_empty()
     }
 
+    /// The memory that small frames keep.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.control.capacity() + self.small.capacity()
+    }
+
     /// Bytes that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.control.len() + self.small.len() + self.large_bytes

@@ -65,7 +65,8 @@ impl Connection {
         lane.unwanted = false;
         if lane.account.available() < cost {
             if let Some(total) = lane.account.ask(cost) {
-                Credit { scope: Scope::Lane(pushing.lane), total }.encode_blocked(self.outbox.control());
+                // Behind the pushes before it: else the lane would be lent room as if it held nothing.
+                Credit { scope: Scope::Lane(pushing.lane), total }.encode_blocked(self.outbox.small());
             }
             return PushRoom::Full("the other end has not taken earlier pushes (`lane_credit` there)");
         }

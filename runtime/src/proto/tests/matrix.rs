@@ -4,8 +4,13 @@ use super::raw::*;
 use super::*;
 use crate::frame::{CallId, FragmentOf, Scope, Settings};
 
+/// Brings a machine into a state.
+type Begin = fn() -> Raw;
+/// Makes a frame.
+type Make = fn() -> Frame;
+
 /// The states, in the order of the table's columns.
-const STATES: [(&str, fn() -> Raw); 15] = [
+const STATES: [(&str, Begin); 15] = [
     ("nothing was read", || Raw::silent(&Config::default())),
     ("HELLO was read", ready),
     ("their call runs", || after([call(1, whole(8))])),
@@ -90,7 +95,7 @@ fn item_and_end(id: CallId) -> Frame {
 /// A frame, and for each state: `.` goes on, `B` BAD_HELLO, `U` UNEXPECTED, `L` LIMIT_EXCEEDED, `E` ended as the
 /// peer said.
 #[rustfmt::skip]
-const TABLE: &[(&str, fn() -> Frame, &str)] = &[
+const TABLE: &[(&str, Make, &str)] = &[
     ("4.1 HELLO",               || hello(Settings::initial()),         ".UUUUUUUUUUUUUU"),
     ("4.4 AUTH",                || Frame::Auth(Bytes::new()),          "B.............."),
     ("4.4 READY",               || Frame::Ready,                       "BUUUUUUUUUUUUUU"),

@@ -4,8 +4,18 @@
 //! An [`End`] is a machine with what its session would be: it keeps what was dispatched, answered and ended, and
 //! checks what must always hold (one end, one answer a call).
 
+mod accounts;
+mod cancel;
+mod chaos;
+mod deadlines;
+mod ending;
+mod handshake;
+mod life;
+mod limits;
 mod matrix;
+mod not_run;
 mod pair;
+mod pushes;
 mod raw;
 
 use std::collections::VecDeque;
@@ -144,12 +154,6 @@ impl End {
         self.settle();
     }
 
-    /// A frame arrives, not encoded.
-    pub(super) fn hear(&mut self, frame: Frame) {
-        self.conn.handle_frame(self.now, frame);
-        self.settle();
-    }
-
     /// The transport takes at most so many bytes.
     pub(super) fn write(&mut self, most: usize) -> Vec<u8> {
         let mut taken = Vec::new();
@@ -178,9 +182,11 @@ impl End {
         !self.batch.is_empty() || self.conn.has_output()
     }
 
-    /// What waits in the batch that the driver holds.
-    pub(super) fn batch_waits(&self) -> bool {
-        !self.batch.is_empty()
+    /// The bytes that the driver holds.
+    pub(super) fn batch_len(&self) -> usize {
+        let mut slices = [IoSlice::new(&[]); 64];
+        let count = self.batch.slices(&mut slices);
+        slices[..count].iter().map(|slice| slice.len()).sum()
     }
 
     /// The transport is gone.

@@ -37,12 +37,21 @@ pub(super) struct Way {
     pub(super) stalled: bool,
     /// After so many bytes the connection breaks.
     pub(super) cut_at: Option<u64>,
+    /// What is in the air is lost when the connection breaks.
+    pub(super) loses: bool,
     pub(super) sent: u64,
 }
 
 impl Way {
     fn new() -> Self {
-        Self { air: VecDeque::new(), latency: Duration::ZERO, stalled: false, cut_at: None, sent: 0 }
+        Self {
+            air: VecDeque::new(),
+            latency: Duration::ZERO,
+            stalled: false,
+            cut_at: None,
+            loses: false,
+            sent: 0,
+        }
     }
 
     fn room(&self) -> usize {
@@ -136,26 +145,41 @@ impl Pair {
         due
     }
 
-    /// The connection breaks now; what is in the air arrives first.
+    /// The connection breaks now; what is in the air arrives first, or is lost.
     pub(super) fn cut(&mut self) {
         self.is_cut = true;
         for (to, way) in [(&mut self.b, &mut self.to_b), (&mut self.a, &mut self.to_a)] {
             way.stalled = true;
-            way.air.drain(..).for_each(|(_, bytes)| to.feed(&bytes));
+            let loses = way.loses;
+            way.air.drain(..).filter(|_| !loses).for_each(|(_, bytes)| to.feed(&bytes));
         }
         self.a.cut();
         self.b.cut();
     }
 
+    /// What `a`'s driver holds now reaches `b`, and nothing else is written.
+    pub(super) fn drive_batch(&mut self) {
+        let mut slices = [IoSlice::new(&[]); 1];
+        while self.a.batch.slices(&mut slices) == 1 {
+            let bytes = slices[0].to_vec();
+            self.a.batch.advance(bytes.len());
+            self.b.feed(&bytes);
+            slices = [IoSlice::new(&[]); 1];
+        }
+        let bytes = self.b.write(usize::MAX);
+        self.a.feed(&bytes);
+    }
+
     /// Until nothing moves any more; time goes on only as far as latency needs it.
     pub(super) fn drive(&mut self) {
-        loop {
+        for _ in 0..1_000_000 {
             while self.pump() {}
             let next =
                 self.to_a.air.front().into_iter().chain(self.to_b.air.front()).map(|(at, _)| *at).min();
             let Some(at) = next else { return };
             self.set_time(at);
         }
+        panic!("it does not come to rest");
     }
 
     /// Time goes on by so much, and everything that is due happens at its time.

@@ -34,6 +34,7 @@ impl Raw {
         raw
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "frames are made to be said")]
     pub(super) fn say(&mut self, frame: Frame) {
         let mut out = BytesMut::new();
         frame.encode(&mut out);
@@ -47,7 +48,12 @@ impl Raw {
     /// All that the machine has to say now, but for padding.
     pub(super) fn heard(&mut self) -> Vec<Frame> {
         let bytes = self.end.write(usize::MAX);
-        self.wire.extend_from_slice(&bytes);
+        self.decode(&bytes)
+    }
+
+    /// What was heard with these bytes.
+    pub(super) fn decode(&mut self, bytes: &[u8]) -> Vec<Frame> {
+        self.wire.extend_from_slice(bytes);
         let mut frames = Vec::new();
         while let Some(frame) = self.hears.decode(&mut self.wire).expect("the machine keeps the rules") {
             if frame != Frame::Pad {
