@@ -122,7 +122,7 @@ async fn calls_say_what_the_page_says() {
     let (greeter, caller) = (GreeterClient::new(&channel), Caller::from(&channel));
     let hour = SlowRequest { millis: 3_600_000 };
     let short = Duration::from_millis(50);
-    told(greeter.slow(hour.clone()).timeout(short)).await;
+    told(greeter.slow(hour).timeout(short)).await;
     told(greeter.slow(hour).timeout(Duration::ZERO)).await;
     told(greeter.blob(BlobRequest { data: vec![0; 5 << 20].into() })).await;
     told(greeter.greet(GreetRequest::default()).metadata("k", vec![0; 20 << 10])).await;
