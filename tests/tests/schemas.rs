@@ -23,7 +23,7 @@ pub mod client {
     protocall::proto!(
         "../schemas/chat/v1/chat.proto",
         extern_path(".chat.v1.Message", "::protocall_tests::proto::chat::v1::Message"),
-        client,
+        client_only,
     );
 }
 
@@ -105,7 +105,7 @@ fn a_client_is_a_service_and_a_server_takes_one() {
 
 #[test]
 fn bytes_are_shared_and_messages_know_their_names() {
-    let chunk = proto::chat::v1::Chunk { data: prost::bytes::Bytes::from_static(b"shared") };
+    let chunk = proto::chat::v1::Chunk { data: bytes::Bytes::from_static(b"shared") };
     assert!(chunk.data.is_unique() || chunk.data.as_ptr() == chunk.clone().data.as_ptr());
     assert_eq!(<proto::chat::v1::Chunk as prost::Name>::full_name(), "chat.v1.Chunk");
     assert_eq!(

@@ -21,13 +21,13 @@ async fn pushes_of_a_service_are_run_in_order_one_at_a_time() {
         async move {
             assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "two of a lane at once");
             let number: u32 = ctx.metadata().get_str("number").unwrap().parse().unwrap();
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 tokio::task::yield_now().await;
             }
             assert_eq!(payload.len() as u32, number * 7_001 % 150_000);
             seen.lock().unwrap().push(number);
             running.fetch_sub(1, Ordering::SeqCst);
-            if number % 5 == 0 {
+            if number.is_multiple_of(5) {
                 return Err(Status::internal("never sent"));
             }
             Ok(())
