@@ -9,7 +9,7 @@ use crate::Code;
 use crate::frame::EndCode;
 
 /// A failure at this end. What the *other* end answers is a [`Status`](crate::Status).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// A listener could not be opened.
@@ -117,6 +117,13 @@ impl fmt::Display for Error {
             Self::NoRuntime => f.write_str("the tokio runtime that drives this connection is gone"),
             Self::Uri { uri, problem } => write!(f, "`{uri}` is no address: {problem}"),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// The sentence: what `fn main() -> Result` prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -103,7 +103,7 @@ impl<Q: Message> Unpin for Push<Q> {}
 impl<Q: Message> Drop for Push<Q> {
     fn drop(&mut self) {
         if let Phase::On { shared, .. } = &self.request.phase {
-            shared.drop_push(self.place);
+            shared.drop_push(self.request.route.open(), self.place);
         }
     }
 }

@@ -117,6 +117,10 @@ impl<Q: Message> Request<Q> {
                 Phase::Done => panic!("a call was polled after it was done"),
                 Phase::Fresh => {
                     self.begin();
+                    if self.limit.is_some_and(|limit| limit.is_zero()) {
+                        let limit = Duration::ZERO;
+                        return Poll::Ready(Err(Status::from(Error::Deadline { limit }).not_run()));
+                    }
                     self.phase = match self.caller.session_now() {
                         Some(shared) => self.on(shared),
                         None => Phase::Connecting(self.caller.connecting()),

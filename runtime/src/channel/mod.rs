@@ -12,7 +12,7 @@ use crate::config::{Config, config_setters};
 use crate::frame::Role;
 use crate::session::{Lock, Shared};
 use crate::transport::{self, PeerAddr, Transport, Uri};
-use crate::{Error, Router, Session};
+use crate::{Call, Caller, EndedBy, Error, Push, Raw, Router, Session};
 
 /// A client's connection. Cheap to clone; all clones share it.
 ///
@@ -99,6 +99,16 @@ impl Channel {
         self.0.session().await
     }
 
+    /// A call by route, with bytes for its message: for proxies, tools, and methods with a codec of their own.
+    pub fn call_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Call<Raw, Raw> {
+        Caller::from(self).call_raw(route, body)
+    }
+
+    /// A push by route, with bytes for its message.
+    pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
+        Caller::from(self).push_raw(route, body)
+    }
+
     /// Closes the connection for all clones: open calls fail. The next call connects again.
     pub fn close(&self) {
         if let Some(session) = self.0.session.lock().take() {
@@ -145,20 +155,30 @@ impl Inner {
         let uri = self.endpoint.to_string();
         let connected = tokio::time::timeout(limit, async {
             let transport = self.endpoint.dial(&self.config).await?;
-            start(transport, &self.config, &self.router).await
+            start(transport, &uri, &self.config, &self.router).await
         });
         connected.await.unwrap_or(Err(Error::ConnectTimeout { uri, limit }))
     }
 }
 
 /// Starts the session and waits for the other end's HELLO. Dropped before that, it closes the connection.
-async fn start(transport: Transport, config: &Config, router: &Router) -> Result<Session, Error> {
+async fn start(transport: Transport, uri: &str, config: &Config, router: &Router) -> Result<Session, Error> {
     let session = Session::start(Role::Dialler, transport, config, router.clone())?;
     let guard = CloseOnDrop(Some(session));
     if let Some(session) = &guard.0 {
-        session.ready().await?;
+        session.ready().await.map_err(|error| too_late(error, uri, config))?;
     }
     guard.keep()
+}
+
+/// The machine keeps the same time as we do; whoever is first, the caller is told the same.
+fn too_late(error: Error, uri: &str, config: &Config) -> Error {
+    match error {
+        Error::Closed(reason) if reason.by() == EndedBy::Us && reason.name() == "TIMEOUT" => {
+            Error::ConnectTimeout { uri: uri.to_owned(), limit: config.connect_timeout }
+        }
+        other => other,
+    }
 }
 
 struct CloseOnDrop(Option<Session>);
@@ -247,7 +267,8 @@ impl ChannelBuilder {
         self.config.check()?;
         let limit = self.config.connect_timeout;
         let transport = Transport::new(io, PeerAddr::Other);
-        let started = tokio::time::timeout(limit, start(transport, &self.config, &self.router)).await;
+        let started =
+            tokio::time::timeout(limit, start(transport, &self.uri, &self.config, &self.router)).await;
         let uri = self.uri.clone();
         let session = started.unwrap_or(Err(Error::ConnectTimeout { uri, limit }))?;
         let channel = Channel::new(Endpoint::Given(self.uri), self.config, self.router);
@@ -260,7 +281,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Uri(uri) => uri.fmt(f),
-            Self::Memory(_) => f.write_str("memory:"),
+            Self::Memory(_) => f.write_str("memory"),
             Self::Given(uri) => f.write_str(uri),
         }
     }

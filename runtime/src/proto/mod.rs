@@ -284,8 +284,15 @@ impl Connection {
     }
 
     /// Whether the write buffer takes new calls and pushes.
-    fn has_buffer(&self) -> bool {
-        self.outbox.waiting() < self.send_buffer
+    ///
+    /// Small ones do not stand behind large ones, which go a fragment at a time: only what is encoded counts for them.
+    fn has_buffer(&self, cost: u64) -> bool {
+        match cost <= self.max_fragment as u64 {
+            true => self.outbox.encoded() < self.send_buffer,
+            false => {
+                self.outbox.waiting() < self.send_buffer.saturating_add(self.ours.message_limit as usize)
+            }
+        }
     }
 
     /// The peer's settings come into force (wire 4.3, 7.3).

@@ -124,7 +124,7 @@ impl Connection {
     /// The right to open a call now, leaving `keep` of the credit to others; `None`: wait for
     /// [`Event::CallRoom`].
     pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
-        let room = self.calling.has_room() && self.has_buffer();
+        let room = self.calling.has_room() && self.has_buffer(cost);
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
         if !room || too_early || self.refusal().is_some() {
             return None;

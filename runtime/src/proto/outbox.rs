@@ -138,7 +138,12 @@ impl Outbox {
         self.control.capacity() + self.small.capacity()
     }
 
-    /// Bytes that wait.
+    /// Bytes of frames that are encoded and wait: what a new small frame stands behind.
+    pub(crate) fn encoded(&self) -> usize {
+        self.control.len() + self.small.len()
+    }
+
+    /// Bytes that wait, large messages included.
     pub(crate) fn waiting(&self) -> usize {
         self.control.len() + self.small.len() + self.large_bytes
     }

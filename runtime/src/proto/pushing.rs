@@ -50,7 +50,7 @@ impl Connection {
         let cost = self.push_cost(pushing);
         let in_place = self.fits_in_place(pushing.route, pushing.len, pushing.block.len());
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
-        if !self.has_buffer() {
+        if !self.has_buffer(cost) {
             return PushRoom::Full("the write buffer is full (`send_buffer`)");
         }
         let Some(lane) = self.lanes.out(pushing.lane) else {
@@ -74,7 +74,6 @@ impl Connection {
     }
 
     /// Of those that [`push_room`](Self::push_room) had wait for credit in this lane, nobody wants to push any more.
-    #[allow(dead_code, reason = "the session's pushes are to call it")]
     pub(crate) fn push_unwanted(&mut self, lane: u32) {
         if let Some(out) = self.lanes.out(lane) {
             out.unwanted = true;

@@ -215,12 +215,12 @@ impl ServerHandle {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} connections were open: {} drained, {} cut", self.open, self.drained, self.cut)?;
+        write!(f, "open connections: {}; drained: {}; cut: {}", self.open, self.drained, self.cut)?;
         if self.calls_cut > 0 {
-            write!(f, " with {} calls running", self.calls_cut)?;
+            write!(f, " (calls running: {})", self.calls_cut)?;
         }
         if self.refused > 0 {
-            write!(f, "; {} connections were refused (`max_connections`)", self.refused)?;
+            write!(f, "; refused: {} (`max_connections`)", self.refused)?;
         }
         Ok(())
     }

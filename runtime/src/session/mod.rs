@@ -36,7 +36,7 @@ use crate::frame::{Role, Services};
 use crate::proto::{Announced, Connection};
 use crate::router::Router;
 use crate::transport::{PeerAddr, Transport};
-use crate::{Call, Caller, Error, Raw, Reason};
+use crate::{Call, Caller, Error, Push, Raw, Reason};
 
 /// The handle on one live connection. Both ends have one; either calls, either pushes.
 ///
@@ -192,6 +192,11 @@ impl Session {
     /// A call by route, with bytes for its message: for proxies, tools, and methods with a codec of their own.
     pub fn call_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Call<Raw, Raw> {
         Call::raw(Caller::from(self.clone()), route.into(), body.into())
+    }
+
+    /// A push by route, with bytes for its message.
+    pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
+        Caller::from(self).push_raw(route, body)
     }
 
     /// What is in flight, and what was counted.

@@ -68,9 +68,13 @@ impl Shared {
     }
 
     /// Nobody waits any more to send this push.
-    pub(crate) fn drop_push(&self, place: Place) {
+    pub(crate) fn drop_push(&self, route: OpenRoute<'_>, place: Place) {
         if place != Place::default() {
-            self.with(|state| state.pusher_left |= state.pushers.leave(place));
+            self.with(|state| {
+                state.pusher_left |= state.pushers.leave(place);
+                let lane = state.lane_for(route);
+                state.room_unwanted(lane);
+            });
         }
     }
 
@@ -128,8 +132,16 @@ impl State {
     }
 
     fn pusher_waits(&mut self, lane: u32, waiter: &mut Option<(&mut Place, &Waker)>) {
-        if let Some((place, waker)) = waiter {
-            self.pushers.wait(lane, place, waker);
+        match waiter {
+            Some((place, waker)) => self.pushers.wait(lane, place, waker),
+            None => self.room_unwanted(lane),
+        }
+    }
+
+    /// The peer may have been asked for room that nobody wants any more: the promise is kept (wire 7.8).
+    fn room_unwanted(&mut self, lane: u32) {
+        if self.pushers.nobody(lane) {
+            self.conn.push_unwanted(lane);
         }
     }
 

@@ -35,6 +35,11 @@ impl Pushers {
         self.lanes[lane].insert(self.last, waker.clone());
     }
 
+    /// Whether nobody waits in the lane.
+    pub(crate) fn nobody(&self, lane: u32) -> bool {
+        self.lanes.get(lane as usize).is_none_or(BTreeMap::is_empty)
+    }
+
     /// Waits no more. True: somebody else stands first now.
     pub(crate) fn leave(&mut self, place: Place) -> bool {
         self.lanes.iter_mut().any(|lane| lane.remove(&place.0).is_some() && !lane.is_empty())

@@ -62,16 +62,29 @@ impl PeerAddr {
     }
 }
 
+impl From<PeerAddr> for String {
+    /// As it is displayed, so that a client connects to where a server listens.
+    fn from(address: PeerAddr) -> Self {
+        address.to_string()
+    }
+}
+
+impl From<&PeerAddr> for String {
+    fn from(address: &PeerAddr) -> Self {
+        address.to_string()
+    }
+}
+
 impl fmt::Display for PeerAddr {
     /// As a URI that can be connected to, where there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Unix(Some(path)) => write!(f, "unix://{}", path.display()),
-            Self::Unix(None) => f.write_str("unix:"),
-            Self::Memory => f.write_str("memory:"),
-            Self::Other => f.write_str("other:"),
-            Self::None => f.write_str("none:"),
+            Self::Unix(None) => f.write_str("unix"),
+            Self::Memory => f.write_str("memory"),
+            Self::Other => f.write_str("a stream of its own"),
+            Self::None => f.write_str("nowhere"),
         }
     }
 }
