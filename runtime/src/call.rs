@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::frame::{Block, Text};
+use crate::frame::Block;
 use crate::proto::{Answer, Shape};
 use crate::request::{Phase, Request, RouteName, request_setters};
 use crate::session::{CallWait, Outgoing};
@@ -97,7 +97,7 @@ impl<Q: Message, R: Message> Call<Q, R> {
             return Poll::Ready(Err(status));
         }
         match wait {
-            Some(CallWait::Room(_)) => request.poll_expired(cx).map(Err),
+            Some(CallWait::Room(_)) => request.poll_expired(cx, NO_ROOM).map(Err),
             _ => {
                 request.message = None;
                 request.sleep = None;
@@ -119,22 +119,15 @@ impl Call<Raw, Raw> {
         Self { request: Request::new(caller, RouteName::Name(route), message), answer: PhantomData }
     }
 
-    /// Takes over what a call that is forwarded had beside its metadata (wire 14.1).
-    pub(crate) fn forwarding(mut self, came: &Block) -> Self {
-        let block = &mut self.request.block;
-        block.codec = came.codec;
-        block.priority = came.priority;
-        block.attempt = came.attempt;
-        block.forwarded_for.clone_from(&came.forwarded_for);
-        self
-    }
-
-    /// Adds the address of the caller that this call is forwarded for.
-    pub(crate) fn forwarded_for(mut self, address: String) -> Self {
-        self.request.block.forwarded_for.push(Text::from(address));
+    /// Takes over what a call that is forwarded had beside its metadata, and adds the address that it came from.
+    pub(crate) fn forwarding(mut self, came: &Block, from: String) -> Self {
+        self.request.forward(came, from);
         self
     }
 }
+
+/// What a call that never left waited for.
+const NO_ROOM: &str = "there was no room (`max_in_flight` and `receive_budget` there, `send_buffer` here)";
 
 /// An answer, typed. Runs with no lock held.
 fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {

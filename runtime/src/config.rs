@@ -86,6 +86,8 @@ impl Config {
             ("max_message", self.max_message, 65_536, (u32::MAX / 2) as usize),
             ("max_fragment", self.max_fragment, 16_384, 16 << 20),
             ("max_metadata", self.max_metadata, 4_096, 16 << 20),
+            ("send_buffer", self.send_buffer, 16_384, 1 << 30),
+            ("lane_credit", self.lane_credit, 16_384, 1 << 30),
             ("max_in_flight", self.max_in_flight as usize, 64, 1 << 20),
             ("max_lanes", self.max_lanes as usize, 4, 1 << 16),
             ("max_bindings", self.max_bindings as usize, 64, 1 << 16),

@@ -231,8 +231,15 @@ impl Context {
         act()
     }
 
-    pub(crate) fn append_reply_metadata(&self, key: &str, value: &[u8]) {
-        self.0.live.lock().reply.append(key, value);
+    /// What came back with a call that was forwarded goes on with the reply.
+    pub(crate) fn append_reply_metadata(&self, metadata: &Metadata) {
+        if metadata.is_empty() {
+            return;
+        }
+        let mut live = self.0.live.lock();
+        for (key, value) in metadata.iter() {
+            live.reply.append(key, value);
+        }
     }
 
     pub(crate) fn trace(&self) -> (Option<&Text>, Option<&Text>) {

@@ -67,6 +67,13 @@ pub enum Error {
     },
     /// There was no room for a push, and its sender did not want to wait.
     NoRoom(&'static str),
+    /// A call or push could not be sent within its time limit.
+    NotSent {
+        /// Its time limit.
+        limit: Duration,
+        /// What it waited for, and the settings that decide it.
+        why: &'static str,
+    },
     /// No tokio runtime to run on, or it is shutting down.
     NoRuntime,
     /// An address that cannot be read.
@@ -82,7 +89,7 @@ impl Error {
     /// The code of the status that this failure becomes.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Deadline { .. } => Code::DEADLINE_EXCEEDED,
+            Self::Deadline { .. } | Self::NotSent { .. } => Code::DEADLINE_EXCEEDED,
             Self::Config { .. } | Self::Uri { .. } => Code::FAILED_PRECONDITION,
             Self::Encode { .. } => Code::INTERNAL,
             Self::MessageTooLarge { .. } | Self::NoRoom(_) => Code::RESOURCE_EXHAUSTED,
@@ -114,6 +121,7 @@ impl fmt::Display for Error {
                 write!(f, "the message has {size} bytes, more than the {limit} allowed ({knob})")
             }
             Self::NoRoom(what) => write!(f, "no room to push now (`try_send`): {what}"),
+            Self::NotSent { limit, why } => write!(f, "not sent within {limit:?}: {why}"),
             Self::NoRuntime => f.write_str("the tokio runtime that drives this connection is gone"),
             Self::Uri { uri, problem } => write!(f, "`{uri}` is no address: {problem}"),
         }

@@ -47,14 +47,12 @@ impl RawCall {
     pub async fn forward(self, to: &Caller) -> Result<Raw, Status> {
         let context = Context::new(&self.core);
         let route = context.route().to_owned();
-        let mut call = crate::Call::<Raw, Raw>::raw(to.clone(), route, self.payload);
-        call = call.all_metadata(context.metadata().clone()).forwarding(context.block());
-        call = call.forwarded_for(context.peer_addr().to_string());
+        let call = crate::Call::<Raw, Raw>::raw(to.clone(), route, self.payload);
+        let call = call.all_metadata(context.metadata().clone());
+        let call = call.forwarding(context.block(), context.peer_addr().to_string());
         let forwarded = context.scope(call.with_metadata()).await;
         let (reply, metadata) = forwarded.map_err(Status::mark_forwarded)?;
-        for (key, value) in metadata.iter() {
-            context.append_reply_metadata(key, value);
-        }
+        context.append_reply_metadata(&metadata);
         Ok(reply)
     }
 
@@ -66,7 +64,8 @@ impl RawCall {
         let context = Context::new(&self.core);
         let route = context.route().to_owned();
         let push = crate::Push::<Raw>::raw(to.clone(), route, self.payload);
-        push.all_metadata(context.metadata().clone()).await
+        let push = push.all_metadata(context.metadata().clone());
+        push.forwarding(context.block(), context.peer_addr().to_string()).await
     }
 }
 

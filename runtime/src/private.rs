@@ -58,8 +58,13 @@ pub mod v1 {
         ctx: &Context,
         call: Call<Q, R>,
     ) -> impl Future<Output = Result<R, Status>> + Send + use<Q, R> {
-        let call = call.all_metadata(ctx.metadata().clone());
-        ctx.scope(call)
+        let call = call.all_metadata(ctx.metadata().clone()).with_metadata();
+        let (scoped, ctx) = (ctx.scope(call), ctx.clone());
+        async move {
+            let (reply, metadata) = scoped.await?;
+            ctx.append_reply_metadata(&metadata);
+            Ok(reply)
+        }
     }
 
     /// A client as its service's trait: the push goes on.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 
+use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, request_setters};
 use crate::session::wakers::Place;
 use crate::session::{Pushed, encode_block};
@@ -75,6 +76,12 @@ impl Push<Raw> {
     pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
         Self { request: Request::new(caller, RouteName::Name(route), message), place: Place::default() }
     }
+
+    /// Takes over what a push that is forwarded had beside its metadata, and adds the address that it came from.
+    pub(crate) fn forwarding(mut self, came: &Block, from: String) -> Self {
+        self.request.forward(came, from);
+        self
+    }
 }
 
 impl<Q: Message> Future for Push<Q> {
@@ -93,7 +100,7 @@ impl<Q: Message> Future for Push<Q> {
                 request.phase = Phase::Done;
                 Poll::Ready(Ok(()))
             }
-            Pushed::Full(_) => request.poll_expired(cx).map(Err),
+            Pushed::Full(why) => request.poll_expired(cx, why).map(Err),
         }
     }
 }

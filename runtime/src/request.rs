@@ -11,7 +11,7 @@ use tokio::time::Sleep;
 
 use crate::caller::Connecting;
 use crate::context::inherited;
-use crate::frame::Block;
+use crate::frame::{Block, Text};
 use crate::proto::OpenRoute;
 use crate::session::{CallWait, Shared, clock, encode_block};
 use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
@@ -109,6 +109,15 @@ impl<Q: Message> Request<Q> {
         self.deadline = self.limit.and_then(|limit| now.checked_add(limit));
     }
 
+    /// What is forwarded keeps what it had beside its metadata (wire 14.1).
+    pub(crate) fn forward(&mut self, came: &Block, from: String) {
+        self.block.codec = came.codec;
+        self.block.priority = came.priority;
+        self.block.attempt = came.attempt;
+        self.block.forwarded_for.clone_from(&came.forwarded_for);
+        self.block.forwarded_for.push(Text::from(from));
+    }
+
     /// Comes to a session, connecting first if need be.
     pub(crate) fn poll_session(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
         loop {
@@ -129,7 +138,9 @@ impl<Q: Message> Request<Q> {
                 Phase::Connecting(connecting) => match connecting.as_mut().poll(cx) {
                     Poll::Ready(Ok(session)) => self.phase = self.on(Arc::clone(session.shared())),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(Status::from(error).not_run())),
-                    Poll::Pending => return self.poll_expired(cx).map(Err),
+                    Poll::Pending => {
+                        return self.poll_expired(cx, "there was no connection (`connect_timeout`)").map(Err);
+                    }
                 },
             }
         }
@@ -140,13 +151,13 @@ impl<Q: Message> Request<Q> {
         Phase::On { shared, block: encode_block(&self.block), len, wait: None }
     }
 
-    /// The deadline of something that was not sent yet.
-    pub(crate) fn poll_expired(&mut self, cx: &mut Cx<'_>) -> Poll<Status> {
+    /// The deadline of something that was not sent yet, and why it was not.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Cx<'_>, why: &'static str) -> Poll<Status> {
         let Some(at) = self.deadline else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
         sleep.as_mut().poll(cx).map(|()| {
             let limit = self.limit.unwrap_or_default();
-            Status::from(Error::Deadline { limit }).not_run()
+            Status::from(Error::NotSent { limit, why }).not_run()
         })
     }
 }

@@ -76,7 +76,7 @@ impl Incoming {
             }),
             Err(status) => {
                 context.session().shared().with(|state| state.conn.push_dropped());
-                push_result(&context, Err(status));
+                trace_push(&context, &status);
                 Handling::done()
             }
         }
@@ -137,11 +137,16 @@ impl Incoming {
     }
 }
 
-/// A push's error is traced, never sent.
+/// A push's error is counted and traced, never sent.
 pub(crate) fn push_result(context: &Context, result: Result<(), Status>) {
     if let Err(status) = result {
-        tracing::warn!(route = context.route(), peer = %context.peer_addr(), %status, "a push failed");
+        context.session().shared().push_failed();
+        trace_push(context, &status);
     }
+}
+
+fn trace_push(context: &Context, status: &Status) {
+    tracing::warn!(route = context.route(), peer = %context.peer_addr(), %status, "a push failed");
 }
 
 impl fmt::Debug for Incoming {

@@ -20,6 +20,8 @@ pub(super) struct Farewell {
     theirs: Stage,
     /// The PING whose PONG ends the intent, and until when to wait for it.
     intent: Option<(u64, Instant)>,
+    /// What the peer said with its FINAL.
+    their_text: String,
     ended: Option<Reason>,
 }
 
@@ -130,7 +132,10 @@ impl Connection {
             return;
         }
         let reason = match self.farewell.theirs {
-            Stage::Final => Reason::new(EndedBy::Peer, EndCode::None, "drained"),
+            Stage::Final => {
+                let text = std::mem::take(&mut self.farewell.their_text);
+                Reason::new(EndedBy::Peer, EndCode::None, text)
+            }
             _ => Reason::new(EndedBy::Transport, EndCode::None, what),
         };
         self.end(reason, Written::Only(written));
@@ -148,6 +153,7 @@ impl Connection {
         }
         self.on_intent();
         self.farewell.theirs = Stage::Final;
+        self.farewell.their_text = go_away.reason.to_string();
         self.pushes_taken(taken.pushes);
         for number in self.calling.beyond(taken.calls) {
             // The peer discards all of it without an answer: no CANCEL (wire 11.3).

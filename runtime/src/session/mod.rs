@@ -21,6 +21,7 @@ pub(crate) mod wakers;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) peer: PeerAddr,
     pub(crate) runtime: Option<Handle>,
+    /// Pushes whose handler failed.
+    failed_pushes: AtomicU64,
 }
 
 /// What a session holds at a moment, and what it has counted since it began.
@@ -87,8 +90,10 @@ pub struct SessionStats {
     pub held_bytes: u64,
     /// Replies that came after their caller had gone: normal, and dropped.
     pub late_replies: u64,
-    /// Pushes that nobody serves, that could not be read, or that were over a limit. One whose handler failed is none.
+    /// Pushes that nobody serves, that could not be read, or that were over a limit.
     pub dropped_pushes: u64,
+    /// Pushes whose handler returned an error.
+    pub failed_pushes: u64,
 }
 
 impl Session {
@@ -114,6 +119,7 @@ impl Session {
             config: config.clone(),
             peer: transport.peer.clone(),
             runtime: Some(runtime.clone()),
+            failed_pushes: AtomicU64::new(0),
         });
         let driver = driver::Driver::new(transport, Arc::clone(&shared), &runtime.runtime_flavor());
         runtime.spawn(driver);
@@ -133,6 +139,7 @@ impl Session {
             config,
             peer: PeerAddr::None,
             runtime: None,
+            failed_pushes: AtomicU64::new(0),
         }))
     }
 
@@ -210,6 +217,7 @@ impl Session {
             held_bytes: in_flight.held,
             late_replies: in_flight.late_replies,
             dropped_pushes: in_flight.dropped_pushes,
+            failed_pushes: self.0.failed_pushes.load(Ordering::Relaxed),
         }
     }
 
@@ -279,6 +287,11 @@ impl Shared {
             driver.wake();
         }
         result
+    }
+
+    /// A push's handler failed, or it could not be read.
+    pub(crate) fn push_failed(&self) {
+        self.failed_pushes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What is left to do after unlocking.

@@ -65,6 +65,7 @@ fn session() -> StdArc<Shared> {
         config,
         peer: crate::PeerAddr::Memory,
         runtime: None,
+        failed_pushes: std::sync::atomic::AtomicU64::new(0),
     })
 }
 
