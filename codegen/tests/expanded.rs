@@ -91,13 +91,13 @@ fn a_trait_becomes_a_client_and_a_server() {
 
 #[test]
 fn one_side_alone_leaves_the_other_out() {
-    assert_written("client", &of_trait(quote!(package = "chat.v1", client), chat()));
-    assert_written("server", &of_trait(quote!(package = "chat.v1", server), chat()));
+    assert_written("client", &of_trait(quote!(package = "chat.v1", client_only), chat()));
+    assert_written("server", &of_trait(quote!(package = "chat.v1", server_only), chat()));
 }
 
 #[test]
 fn stubs_answer_unimplemented() {
-    assert_written("stubs", &of_trait(quote!(package = "chat.v1", stubs, server), chat()));
+    assert_written("stubs", &of_trait(quote!(package = "chat.v1", stubs, server_only), chat()));
 }
 
 #[test]

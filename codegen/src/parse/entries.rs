@@ -77,7 +77,7 @@ impl Entry {
 
     /// As the path of the runtime.
     pub(crate) fn runtime(&self, report: &mut Report) -> Option<Path> {
-        let text = self.text("runtime = \"::protocall\"", report)?;
+        let text = self.text("runtime_path = \"::protocall\"", report)?;
         let path = syn::parse_str(&text.value).ok();
         if path.is_none() {
             report.add(text.place, Rule::BadPath { path: text.value });

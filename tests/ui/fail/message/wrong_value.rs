@@ -1,6 +1,6 @@
 //! Each option takes its own kind of value.
 
-#[protocall::message(runtime)]
+#[protocall::message(runtime_path)]
 pub struct Note {}
 
 fn main() {}
