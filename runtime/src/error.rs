@@ -47,7 +47,7 @@ pub enum Error {
         /// The call's time limit.
         limit: Duration,
     },
-    /// The other end takes no new calls, because it is shutting down.
+    /// No new calls are taken, because one of the ends is shutting down.
     Draining,
     /// A message wrote another number of bytes than it had announced.
     Encode {
@@ -112,7 +112,7 @@ impl fmt::Display for Error {
             Self::Deadline { limit } => {
                 write!(f, "no reply within {limit:?} (`timeout` of the call, the method or the session)")
             }
-            Self::Draining => f.write_str("the other end is draining and takes no new calls"),
+            Self::Draining => f.write_str("the connection is draining and takes no new calls"),
             Self::Encode { announced, written } => {
                 write!(f, "the message announced {announced} bytes and wrote {written}: ")?;
                 f.write_str("its `Message` implementation is wrong")

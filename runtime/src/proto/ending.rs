@@ -53,8 +53,14 @@ impl Connection {
     pub(super) fn takes_none(&self) -> Option<Error> {
         match &self.farewell.ended {
             Some(reason) => Some(Error::Closed(reason.clone())),
-            None => (self.farewell.theirs != Stage::None).then_some(Error::Draining),
+            None => (self.farewell.theirs != Stage::None || self.only_drains()).then_some(Error::Draining),
         }
+    }
+
+    /// We drain and nothing of the peer's runs here any more: what ran could still call back to finish, anybody else
+    /// would keep the drain from its end.
+    fn only_drains(&self) -> bool {
+        self.farewell.ours == Stage::Final && self.serving.busy() == 0
     }
 
     /// Begins to drain: intent, then the count, then what was taken is finished (wire 11.4).
@@ -108,6 +114,9 @@ impl Connection {
             && !self.is_over();
         if done {
             self.end(Reason::new(EndedBy::Us, EndCode::None, "drained"), Written::All);
+        } else if self.only_drains() && !self.is_over() {
+            // Those who wait to call are told.
+            self.events.push_back(Event::PeerDrains);
         }
     }
 
@@ -148,12 +157,13 @@ impl Connection {
             self.pushes_taken(taken.pushes);
             return self.end(reason, Written::Taken(taken.calls));
         }
+        // Ignored but for its text, if it is not the first (wire 11.6).
+        self.farewell.their_text = go_away.reason.to_string();
         if self.farewell.theirs == Stage::Final {
             return;
         }
         self.on_intent();
         self.farewell.theirs = Stage::Final;
-        self.farewell.their_text = go_away.reason.to_string();
         self.pushes_taken(taken.pushes);
         for number in self.calling.beyond(taken.calls) {
             // The peer discards all of it without an answer: no CANCEL (wire 11.3).

@@ -33,7 +33,7 @@ pub(crate) enum Event {
     LaneRoom,
     /// The peer took so many pushes.
     PushesTaken,
-    /// The peer takes no new calls.
+    /// No new calls can be opened: the peer drains, or we do and are done with its calls.
     PeerDrains,
     /// The connection ended. Nothing comes after it.
     Ended(Reason),

@@ -1,7 +1,9 @@
 //! End to end: two live sessions over real sockets, Unix sockets or memory, in both roles, and peers that are not ours.
 #![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "a test that cannot go on says so by a panic")]
 
+mod both;
 mod calls;
+mod drain;
 mod limits;
 mod peers;
 mod pushes;
