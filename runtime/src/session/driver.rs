@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     gathers: bool,
     gathered: bool,
     phase: Phase,
+    /// The transport ended or failed: nothing more may be written.
+    cut: bool,
 }
 
 enum Phase {
@@ -95,6 +97,7 @@ impl Driver {
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
+            cut: false,
         }
     }
 
@@ -191,12 +194,13 @@ impl Driver {
             Ok(0) => {}
             Ok(_) => conn.handle_written(now, !self.batch.is_empty()),
             Err(what) => {
+                self.cut = true;
                 conn.handle_transport_end(self.written, &what);
-                // What is left can no longer be written.
-                self.batch = Batch::default();
             }
         }
         if let Input::End(what) = input {
+            // What is left must not leave: its callers are told that it was not run. (Unless the end came before.)
+            self.cut |= !conn.is_over();
             conn.handle_transport_end(self.written, what);
         }
         if conn.poll_timeout().is_some_and(|at| now >= at) {
@@ -311,7 +315,7 @@ impl Driver {
                 _ => break,
             }
         }
-        loop {
+        while !self.cut {
             if self.batch.is_empty() {
                 let mut state = self.shared.state.lock();
                 if !state.conn.has_output() {
@@ -326,6 +330,9 @@ impl Driver {
             if !self.batch.is_empty() {
                 break;
             }
+        }
+        if self.cut {
+            return Poll::Ready(true);
         }
         if self.is_late(cx) {
             self.phase = Phase::Done;
