@@ -4,6 +4,8 @@
 mod both;
 mod calls;
 mod drain;
+mod hostile;
+mod journal;
 mod limits;
 mod peers;
 mod pushes;
