@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     gathers: bool,
     gathered: bool,
     phase: Phase,
+    /// Its lists keep their room from turn to turn.
+    todo: Todo,
     /// The transport ended or failed: nothing more may be written.
     cut: bool,
 }
@@ -97,6 +99,7 @@ impl Driver {
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
+            todo: Todo::default(),
             cut: false,
         }
     }
@@ -177,7 +180,7 @@ impl Driver {
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.
     fn turn(&mut self, cx: &Cx<'_>, now: Instant, input: &Input, wrote: Result<usize, String>) -> Turn {
-        let mut todo = Todo::default();
+        let mut todo = std::mem::take(&mut self.todo);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
         let conn = &mut state.conn;
@@ -254,13 +257,15 @@ impl Driver {
         if let Some(at) = self.shared.runs.check_busy(&self.shared, now) {
             self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
         }
-        self.shared.settle(todo);
+        self.shared.settle_all(&mut todo);
+        self.todo = todo;
     }
 
     /// An alarm woke us, so little is going on: the buffers are given back.
     fn shrink(&mut self) {
         self.batch.shrink();
         self.frames = Vec::new();
+        self.todo = Todo::default();
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }

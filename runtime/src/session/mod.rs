@@ -295,14 +295,19 @@ impl Shared {
     }
 
     /// What is left to do after unlocking.
-    pub(crate) fn settle(&self, todo: Todo) {
-        for waker in todo.wakes {
+    pub(crate) fn settle(&self, mut todo: Todo) {
+        self.settle_all(&mut todo);
+    }
+
+    /// As [`settle`](Self::settle); the lists keep their room for the next time.
+    pub(crate) fn settle_all(&self, todo: &mut Todo) {
+        for waker in todo.wakes.drain(..) {
             waker.wake();
         }
-        for (handler, why) in todo.stopped {
+        for (handler, why) in todo.stopped.drain(..) {
             handler.stop(why);
         }
-        if let Some(reason) = todo.ended {
+        if let Some(reason) = todo.ended.take() {
             self.runs.end();
             tracing::debug!(peer = %self.peer, %reason, "connection ended");
         }

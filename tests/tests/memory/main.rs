@@ -146,6 +146,7 @@ fn ping(number: u64) -> Vec<u8> {
 fn memory_is_bounded_and_a_call_costs_few_allocations() {
     for (pends, in_flight, most) in [(false, 1, 2.05), (false, 64, 2.5), (true, 1, 4.05), (true, 64, 4.5)] {
         let each = current(a_call_costs(pends, in_flight));
+        assert!(each <= most, "pends {pends}, {in_flight} in flight: {each}");
         println!("pends {pends}, {in_flight} in flight: {each:.2} allocations a call (bar {most})");
     }
     let pings: Vec<u8> = (1..=10_000).flat_map(ping).collect();
