@@ -72,7 +72,12 @@ const FRAME_SLACK: usize = 2_048;
 impl Config {
     /// Refuses what cannot work, naming the knob to turn.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let least = self.max_message + self.max_metadata + 64 + 1_024;
+        for (knob, wait) in [("keepalive", self.keepalive_pong), ("write_stall", self.write_stall)] {
+            if wait.is_zero() {
+                return Err(Error::Config { knob, problem: "is zero".into() });
+            }
+        }
+        let least = self.max_message.saturating_add(self.max_metadata).saturating_add(64 + 1_024);
         if self.receive_budget < least {
             return Err(Error::Config {
                 knob: "receive_budget",

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::frame::{Block, Text};
 use crate::proto::Stop;
 use crate::session::wakers::{Place, Wakers};
-use crate::session::{Lock, clock};
+use crate::session::{Lock, Runs, clock};
 use crate::transport::PeerAddr;
 use crate::{Metadata, MethodSpec, Session};
 
@@ -185,8 +185,8 @@ impl Context {
         poll_fn(move |cx| context.enter(|| future.as_mut().poll(cx)))
     }
 
-    /// Runs `future` to its end on the runtime, whatever becomes of the call: for what must finish once begun. Calls made
-    /// in it inherit nothing.
+    /// Runs `future` to its end on the runtime, whatever becomes of the call: for what must finish once begun. A server
+    /// that drains waits for it. Calls made in it inherit nothing.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -194,13 +194,20 @@ impl Context {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        tokio::spawn(future);
+        let detached = Runs::detach(self.0.session.shared());
+        tokio::spawn(async move {
+            future.await;
+            drop(detached);
+        });
     }
 
     /// Puts a value beside the call, told apart by its type. Clones of this context see it.
     pub fn insert_extension<T: Send + Sync + 'static>(&self, value: T) {
         let mut live = self.0.live.lock();
-        live.extensions.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(value));
+        let before = live.extensions.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(value));
+        // The user's destructor runs with the lock released.
+        drop(live);
+        drop(before);
     }
 
     /// The value of this type that was put beside the call.

@@ -88,19 +88,35 @@ impl<Q: Message> Future for Push<Q> {
     type Output = Result<(), Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        let Self { request, place } = self.get_mut();
+        let this = self.get_mut();
+        let polled = this.poll_sent(cx);
+        if polled.is_ready() {
+            // Nobody in its lane waits behind a push that is done.
+            this.let_go();
+        }
+        polled
+    }
+}
+
+impl<Q: Message> Push<Q> {
+    fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        let Self { request, place } = self;
         match request.poll_session(cx) {
             Poll::Ready(Ok(())) => {}
             other => return other,
         }
         let Phase::On { shared, block, .. } = &request.phase else { return Poll::Pending };
-        let Some(message) = &request.message else { return Poll::Ready(Ok(())) };
+        let Some(message) = &request.message else { return Poll::Pending };
         match shared.try_push(request.route.open(), block, message, Some((place, cx.waker())))? {
-            Pushed::Sent => {
-                request.phase = Phase::Done;
-                Poll::Ready(Ok(()))
-            }
+            Pushed::Sent => Poll::Ready(Ok(())),
             Pushed::Full(why) => request.poll_expired(cx, why).map(Err),
+        }
+    }
+
+    fn let_go(&mut self) {
+        let phase = std::mem::replace(&mut self.request.phase, Phase::Done);
+        if let Phase::On { shared, .. } = phase {
+            shared.drop_push(self.request.route.open(), std::mem::take(&mut self.place));
         }
     }
 }
@@ -109,9 +125,7 @@ impl<Q: Message> Unpin for Push<Q> {}
 
 impl<Q: Message> Drop for Push<Q> {
     fn drop(&mut self) {
-        if let Phase::On { shared, .. } = &self.request.phase {
-            shared.drop_push(self.request.route.open(), self.place);
-        }
+        self.let_go();
     }
 }
 

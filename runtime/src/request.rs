@@ -7,6 +7,7 @@ use std::task::{Context as Cx, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use crate::caller::Connecting;
@@ -154,6 +155,12 @@ impl<Q: Message> Request<Q> {
     /// The deadline of something that was not sent yet, and why it was not.
     pub(crate) fn poll_expired(&mut self, cx: &mut Cx<'_>, why: &'static str) -> Poll<Status> {
         let Some(at) = self.deadline else { return Poll::Pending };
+        // A call may be polled outside of the runtime; its alarm is the session's runtime's.
+        let runtime = match &self.phase {
+            Phase::On { shared, .. } => shared.runtime.as_ref(),
+            _ => None,
+        };
+        let _entered = runtime.map(Handle::enter);
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
         sleep.as_mut().poll(cx).map(|()| {
             let limit = self.limit.unwrap_or_default();

@@ -1,18 +1,21 @@
 //! The client's side: a connection that is made when it is needed, and the handles that share it. One connection for now;
 //! it is made anew by the next call after it was lost.
 
+mod plan;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use self::plan::{Endpoint, Plan};
 use crate::caller::Connecting;
 use crate::config::{Config, config_setters};
-use crate::frame::Role;
 use crate::session::{Lock, Shared};
-use crate::transport::{self, PeerAddr, Transport, Uri};
-use crate::{Call, Caller, EndedBy, Error, Push, Raw, Router, Session};
+use crate::transport::{PeerAddr, Transport, Uri};
+use crate::{Call, Caller, Error, Push, Raw, Router, Session};
 
 /// A client's connection. Cheap to clone; all clones share it.
 ///
@@ -35,21 +38,14 @@ use crate::{Call, Caller, EndedBy, Error, Push, Raw, Router, Session};
 pub struct Channel(Arc<Inner>);
 
 struct Inner {
-    endpoint: Endpoint,
-    config: Config,
-    router: Router,
+    plan: Arc<Plan>,
     session: Lock<Option<Session>>,
-    /// Held by the one who connects; the others wait for it.
-    connecting: AsyncMutex<()>,
+    /// The attempt to connect that is under way, or was last.
+    attempt: Lock<Option<watch::Receiver<Outcome>>>,
 }
 
-enum Endpoint {
-    Uri(Uri),
-    /// A router in this process.
-    Memory(Router),
-    /// A connection that the user made; there is no second one.
-    Given(String),
-}
+/// How an attempt to connect ended, once it has.
+type Outcome = Option<Result<Session, Error>>;
 
 /// Settings of a [`Channel`], then [`connect`](Self::connect), [`connect_lazy`](Self::connect_lazy) or
 /// [`connect_over`](Self::connect_over). The setters are those of [`Server`](crate::Server), but for what only a server has.
@@ -82,13 +78,8 @@ impl Channel {
     }
 
     fn new(endpoint: Endpoint, config: Config, router: Router) -> Self {
-        Self(Arc::new(Inner {
-            endpoint,
-            config,
-            router,
-            session: Lock::new(None),
-            connecting: AsyncMutex::new(()),
-        }))
+        let plan = Arc::new(Plan { endpoint, config, router });
+        Self(Arc::new(Inner { plan, session: Lock::new(None), attempt: Lock::new(None) }))
     }
 
     /// The live session, connecting first if there is none.
@@ -111,7 +102,8 @@ impl Channel {
 
     /// Closes the connection for all clones: open calls fail. The next call connects again.
     pub fn close(&self) {
-        if let Some(session) = self.0.session.lock().take() {
+        let session = self.0.session.lock().take();
+        if let Some(session) = session {
             session.close();
         }
     }
@@ -126,7 +118,7 @@ impl Channel {
     }
 
     pub(crate) fn default_timeout(&self) -> Option<Duration> {
-        self.0.config.timeout
+        self.0.plan.config.timeout
     }
 }
 
@@ -136,64 +128,44 @@ impl Inner {
         session.as_ref().filter(|session| session.takes_calls()).cloned()
     }
 
-    async fn session(&self) -> Result<Session, Error> {
+    /// The live session. All who find none wait for one attempt to connect, which belongs to none of them: it goes on when
+    /// the call that began it is given up.
+    async fn session(self: &Arc<Self>) -> Result<Session, Error> {
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let _turn = self.connecting.lock().await;
-        // Whoever was first may have connected meanwhile.
-        if let Some(session) = self.current() {
-            return Ok(session);
-        }
-        let session = self.connect().await?;
-        *self.session.lock() = Some(session.clone());
-        Ok(session)
+        let mut attempt = self.attempt()?;
+        let outcome = attempt.wait_for(Option::is_some).await;
+        outcome.ok().and_then(|outcome| outcome.clone()).unwrap_or(Err(Error::NoRuntime))
     }
 
-    async fn connect(&self) -> Result<Session, Error> {
-        let limit = self.config.connect_timeout;
-        let uri = self.endpoint.to_string();
-        let connected = tokio::time::timeout(limit, async {
-            let transport = self.endpoint.dial(&self.config).await?;
-            start(transport, &uri, &self.config, &self.router).await
+    fn attempt(self: &Arc<Self>) -> Result<watch::Receiver<Outcome>, Error> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let mut running = self.attempt.lock();
+        // One that is over is not asked again, nor one whose runtime has gone.
+        if let Some(attempt) = running.as_ref().filter(|a| a.borrow().is_none() && a.has_changed().is_ok()) {
+            return Ok(attempt.clone());
+        }
+        let (tell, attempt) = watch::channel(None);
+        *running = Some(attempt.clone());
+        drop(running);
+        let (channel, plan) = (Arc::downgrade(self), Arc::clone(&self.plan));
+        runtime.spawn(async move {
+            let outcome = plan.connect().await;
+            if let Ok(session) = &outcome {
+                match channel.upgrade() {
+                    Some(channel) => channel.adopt(session),
+                    None => session.end("the last handle of the channel was dropped"),
+                }
+            }
+            tell.send_replace(Some(outcome));
         });
-        connected.await.unwrap_or(Err(Error::ConnectTimeout { uri, limit }))
+        Ok(attempt)
     }
-}
 
-/// Starts the session and waits for the other end's HELLO. Dropped before that, it closes the connection.
-async fn start(transport: Transport, uri: &str, config: &Config, router: &Router) -> Result<Session, Error> {
-    let session = Session::start(Role::Dialler, transport, config, router.clone())?;
-    let guard = CloseOnDrop(Some(session));
-    if let Some(session) = &guard.0 {
-        session.ready().await.map_err(|error| too_late(error, uri, config))?;
-    }
-    guard.keep()
-}
-
-/// The machine keeps the same time as we do; whoever is first, the caller is told the same.
-fn too_late(error: Error, uri: &str, config: &Config) -> Error {
-    match error {
-        Error::Closed(reason) if reason.by() == EndedBy::Us && reason.name() == "TIMEOUT" => {
-            Error::ConnectTimeout { uri: uri.to_owned(), limit: config.connect_timeout }
-        }
-        other => other,
-    }
-}
-
-struct CloseOnDrop(Option<Session>);
-
-impl CloseOnDrop {
-    fn keep(mut self) -> Result<Session, Error> {
-        self.0.take().ok_or(Error::NoRuntime)
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(session) = &self.0 {
-            session.end("the caller gave up connecting");
-        }
+    fn adopt(&self, session: &Session) {
+        let before = self.session.lock().replace(session.clone());
+        drop(before);
     }
 }
 
@@ -201,26 +173,8 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let session = self.session.lock().take();
         // A channel that serves goes on until somebody closes it.
-        if let Some(session) = session.filter(|_| self.router.is_empty()) {
+        if let Some(session) = session.filter(|_| self.plan.router.is_empty()) {
             session.end("the last handle of the channel was dropped");
-        }
-    }
-}
-
-impl Endpoint {
-    async fn dial(&self, config: &Config) -> Result<Transport, Error> {
-        match self {
-            Self::Uri(uri) => transport::connect(uri).await,
-            Self::Memory(router) => {
-                let (near, far) = transport::memory::pair();
-                Session::start(Role::Acceptor, far, config, router.clone())?;
-                Ok(near)
-            }
-            Self::Given(uri) => {
-                let source =
-                    std::io::Error::new(std::io::ErrorKind::NotConnected, "it was given, and is lost");
-                Err(Error::Connect { uri: uri.clone(), source: Arc::new(source) })
-            }
         }
     }
 }
@@ -265,32 +219,18 @@ impl ChannelBuilder {
         io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Channel, Error> {
         self.config.check()?;
-        let limit = self.config.connect_timeout;
         let transport = Transport::new(io, PeerAddr::Other);
-        let started =
-            tokio::time::timeout(limit, start(transport, &self.uri, &self.config, &self.router)).await;
-        let uri = self.uri.clone();
-        let session = started.unwrap_or(Err(Error::ConnectTimeout { uri, limit }))?;
         let channel = Channel::new(Endpoint::Given(self.uri), self.config, self.router);
-        *channel.0.session.lock() = Some(session);
+        let session = channel.0.plan.connect_over(async { Ok(transport) }).await?;
+        channel.0.adopt(&session);
         Ok(channel)
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uri(uri) => uri.fmt(f),
-            Self::Memory(_) => f.write_str("memory"),
-            Self::Given(uri) => f.write_str(uri),
-        }
     }
 }
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connected = self.0.current().is_some();
-        let endpoint = self.0.endpoint.to_string();
+        let endpoint = self.0.plan.endpoint.to_string();
         f.debug_struct("Channel").field("endpoint", &endpoint).field("connected", &connected).finish()
     }
 }

@@ -57,6 +57,8 @@ impl Life {
         match self.pinged {
             // As in setting 16: 0 is never (wire 4.6).
             None if self.waits.idle.is_zero() => None,
+            // Until the peer is ready, the time for that is what counts.
+            _ if self.hello_by.is_some() => None,
             None => self.last_read.checked_add(self.waits.idle),
             Some(at) => at.checked_add(self.waits.pong),
         }

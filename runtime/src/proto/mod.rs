@@ -86,6 +86,7 @@ pub(crate) struct Connection {
     lanes: Lanes,
     routes: Routes,
     outbox: Outbox,
+    wanted: Wanted,
     wheel: Wheel,
     life: Life,
     farewell: Farewell,
@@ -110,6 +111,20 @@ struct Peer {
     pinged: Option<u64>,
     /// What binds us now (wire 4.3).
     settings: Settings,
+}
+
+/// What the write buffer refused since it last said that there is room.
+#[derive(Debug, Default)]
+struct Wanted {
+    small: bool,
+    large: bool,
+}
+
+/// How a message goes into the write buffer: encoded in place, or a fragment at a time.
+#[derive(Debug, Clone, Copy)]
+enum Size {
+    Small,
+    Large,
 }
 
 impl Connection {
@@ -139,6 +154,7 @@ impl Connection {
             lanes: Lanes::new((initial.lanes, initial.lane_credit), (initial.lanes, initial.lane_credit)),
             routes: Routes::new(initial.bindings, initial.bindings),
             outbox: Outbox::default(),
+            wanted: Wanted::default(),
             wheel: Wheel::new(now),
             life: Life::new(now, waits),
             farewell: Farewell::default(),
@@ -224,6 +240,10 @@ impl Connection {
     /// The next thing for the session to do.
     #[must_use]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() && self.buffer_freed() {
+            self.wanted = Wanted::default();
+            self.events.extend([Event::CallRoom, Event::LaneRoom]);
+        }
         self.events.pop_front()
     }
 
@@ -242,7 +262,6 @@ impl Connection {
         if !self.owed.is_empty() {
             self.write_owed();
         }
-        let was_full = self.outbox.waiting() >= self.send_buffer;
         let piece = self.piece();
         let mut left = std::mem::take(&mut self.left);
         self.outbox.fill(now, piece, batch, &mut left);
@@ -250,9 +269,6 @@ impl Connection {
             self.has_left(what);
         }
         self.left = left;
-        if was_full && !self.is_over() {
-            self.events.extend([Event::CallRoom, Event::LaneRoom]);
-        }
         self.release_held();
         if !batch.is_empty() {
             self.life.write_progress(now, true);
@@ -283,16 +299,33 @@ impl Connection {
         self.max_fragment.min(self.peer.settings.frame_limit as usize - 6)
     }
 
-    /// Whether the write buffer takes new calls and pushes.
+    /// Whether the write buffer takes a new call or push; who is refused is told when it does.
     ///
     /// Small ones do not stand behind large ones, which go a fragment at a time: only what is encoded counts for them.
-    fn has_buffer(&self, cost: u64) -> bool {
-        match cost <= self.max_fragment as u64 {
-            true => self.outbox.encoded() < self.send_buffer,
-            false => {
+    fn has_buffer(&mut self, cost: u64) -> bool {
+        let size = if cost <= self.max_fragment as u64 { Size::Small } else { Size::Large };
+        let fits = self.takes(size);
+        match size {
+            Size::Small => self.wanted.small |= !fits,
+            Size::Large => self.wanted.large |= !fits,
+        }
+        fits
+    }
+
+    fn takes(&self, size: Size) -> bool {
+        match size {
+            Size::Small => self.outbox.encoded() < self.send_buffer,
+            Size::Large => {
                 self.outbox.waiting() < self.send_buffer.saturating_add(self.ours.message_limit as usize)
             }
         }
+    }
+
+    /// Whether somebody was refused whom the write buffer would take now.
+    pub(super) fn buffer_freed(&self) -> bool {
+        let small = self.wanted.small && self.takes(Size::Small);
+        let large = self.wanted.large && self.takes(Size::Large);
+        (small || large) && !self.is_over()
     }
 
     /// The peer's settings come into force (wire 4.3, 7.3).

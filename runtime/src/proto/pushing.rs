@@ -62,8 +62,8 @@ impl Connection {
         if too_early {
             return PushRoom::Full("the other end has not said yet how large a push may be");
         }
-        lane.unwanted = false;
         if lane.account.available() < cost {
+            lane.unwanted = false;
             if let Some(total) = lane.account.ask(cost) {
                 // Behind the pushes before it: else the lane would be lent room as if it held nothing.
                 Credit { scope: Scope::Lane(pushing.lane), total }.encode_blocked(self.outbox.small());

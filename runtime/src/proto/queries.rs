@@ -6,7 +6,7 @@ use super::{Connection, Stop};
 impl Connection {
     /// Whether [`poll_event`](Self::poll_event) would give anything.
     pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.buffer_freed()
     }
 
     /// Whether new calls have a chance.

@@ -93,7 +93,8 @@ impl Wheel {
                 break;
             }
         }
-        Some(self.origin + TICK * u32::try_from(first).unwrap_or(u32::MAX))
+        let millis = first.saturating_mul(TICK.as_millis() as u64);
+        self.origin.checked_add(Duration::from_millis(millis))
     }
 
     /// Takes the keys whose deadlines have passed.

@@ -26,6 +26,16 @@ impl Accepting {
     }
 }
 
+impl Accepting {
+    /// Stops, and waits until the listeners are closed.
+    pub(super) async fn stop(mut self) {
+        for task in std::mem::take(&mut self.0) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
 impl Drop for Accepting {
     fn drop(&mut self) {
         for task in &self.0 {

@@ -148,12 +148,15 @@ impl Bound {
         let closing = CloseAll(Arc::clone(&self.shared));
         let accepting = accept::Accepting::start(self.listeners, &self.shared);
         shutdown.await;
-        drop(accepting);
+        accepting.stop().await;
         let report = self.shared.drain().await;
         drop(closing);
         report
     }
 }
+
+/// How long the reason of a cut may take to be written.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Serving {
     async fn drain(&self) -> Report {
@@ -163,8 +166,8 @@ impl Serving {
         }
         let all_closed = async {
             for session in &sessions {
-                session.closed().await;
-                session.shared().runs.pushes_done().await;
+                session.gone().await;
+                session.shared().runs.finished().await;
             }
         };
         let _ = tokio::time::timeout(self.drain_timeout, all_closed).await;
@@ -173,6 +176,13 @@ impl Serving {
         for session in &left {
             session.end("cut off: `drain_timeout` is over");
         }
+        // A moment for the reason to leave.
+        let all_gone = async {
+            for session in &left {
+                session.gone().await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORD, all_gone).await;
         let (open, cut) = (sessions.len(), left.len());
         Report { open, drained: open - cut, cut, calls_cut, refused: self.sessions.refused() }
     }

@@ -76,7 +76,7 @@ impl Shared {
             _ => state.park.rouse(),
         };
         drop(state);
-        self.settle(todo);
+        self.settle(&mut todo);
         if let Some(driver) = driver {
             driver.wake();
         }
@@ -119,7 +119,7 @@ impl Shared {
             false => None,
         };
         drop(state);
-        self.settle(todo);
+        self.settle(&mut todo);
         if let Some(driver) = driver {
             driver.wake();
         }

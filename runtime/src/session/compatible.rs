@@ -1,23 +1,21 @@
 //! What a session demands of the services that the other end announces (wire 4.7, 4.8). Called by the driver when HELLO
-//! was read.
-
-use std::sync::Arc;
+//! was read, under the lock: nobody sees a session that is ready and not compatible.
 
 use super::Shared;
 use crate::Compatibility;
 use crate::frame::{EndCode, ServiceShape, Services};
-use crate::proto::Announced;
+use crate::proto::{Announced, Connection};
 
 /// Ends the connection if the other end does not serve what this end will call. An end that does not say what it serves
 /// is taken at its word: nothing is known, so nothing is demanded.
-pub(super) fn check(shared: &Arc<Shared>, announced: &Announced) {
+pub(super) fn check(shared: &Shared, announced: &Announced, conn: &mut Connection) {
     let (policy, Some(wanted)) = (shared.config.compatibility, shared.calls.as_ref()) else { return };
     let Some(serves) = &announced.serves else { return };
     if policy == Compatibility::Ignore {
         return;
     }
     if let Some(difference) = difference(policy, wanted, serves) {
-        shared.with(|state| state.conn.fail(EndCode::Incompatible, &difference));
+        conn.fail(EndCode::Incompatible, &difference);
     }
 }
 

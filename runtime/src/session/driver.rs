@@ -39,6 +39,8 @@ pub(crate) struct Driver {
     decoder: Decoder,
     input: BytesMut,
     frames: Vec<Frame>,
+    /// Kept for its room.
+    todo: Todo,
     broken: Option<FrameError>,
     batch: Batch,
     /// All bytes that the transport took.
@@ -49,8 +51,6 @@ pub(crate) struct Driver {
     gathers: bool,
     gathered: bool,
     phase: Phase,
-    /// Its lists keep their room from turn to turn.
-    todo: Todo,
     /// The transport ended or failed: nothing more may be written.
     cut: bool,
 }
@@ -91,6 +91,7 @@ impl Driver {
             shared,
             input: BytesMut::new(),
             frames: Vec::new(),
+            todo: Todo::default(),
             broken: None,
             batch: Batch::default(),
             written: 0,
@@ -99,7 +100,6 @@ impl Driver {
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             phase: Phase::Running,
-            todo: Todo::default(),
             cut: false,
         }
     }
@@ -210,9 +210,19 @@ impl Driver {
             conn.handle_timeout(now);
         }
         state.take_events(&mut todo);
-        let turn = self.next_turn(cx, &mut state, now, input);
+        if let Some(announced) = todo.announced.take() {
+            super::compatible::check(&shared, &announced, &mut state.conn);
+        }
+        let mut turn = self.next_turn(cx, &mut state, now, input);
+        // Filling the batch may have let calls go that were held; what that leads to may have to be written.
+        state.take_events(&mut todo);
+        if matches!(turn, Turn::Sleep) && self.batch.is_empty() && state.conn.has_output() {
+            state.park.awake();
+            turn = Turn::Again;
+        }
         drop(state);
-        self.follow_up(todo, now);
+        self.follow_up(&mut todo, now);
+        self.todo = todo;
         turn
     }
 
@@ -247,18 +257,14 @@ impl Driver {
     }
 
     /// Wakes and hands on, with the lock released.
-    fn follow_up(&mut self, mut todo: Todo, now: Instant) {
-        if let Some(announced) = todo.announced.take() {
-            super::compatible::check(&self.shared, &announced);
-        }
+    fn follow_up(&mut self, todo: &mut Todo, now: Instant) {
         if !todo.work.is_empty() {
             self.shared.runs.deliver(&self.shared, &mut todo.work, now);
         }
         if let Some(at) = self.shared.runs.check_busy(&self.shared, now) {
             self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
         }
-        self.shared.settle_all(&mut todo);
-        self.todo = todo;
+        self.shared.settle(todo);
     }
 
     /// An alarm woke us, so little is going on: the buffers are given back.
@@ -287,6 +293,7 @@ impl Driver {
     fn poll_end(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         if matches!(self.phase, Phase::Flushing) && ready!(self.poll_flush(cx)) {
             self.phase = Phase::Closing;
+            self.shared.with(super::State::left);
             self.sleep = Some(Box::pin(tokio::time::sleep(LINGER)));
         }
         if matches!(self.phase, Phase::Closing) {
@@ -313,12 +320,17 @@ impl Driver {
     /// Writes what the machine left behind. False: the transport takes it no more, or not in time.
     fn poll_flush(&mut self, cx: &mut Cx<'_>) -> Poll<bool> {
         // A peer that writes until we read would never come to read what we say.
-        for _ in 0..TURNS {
+        let mut reads = 0;
+        while reads < TURNS {
             self.input.clear();
             match read_into(&mut *self.io, cx, &mut self.input) {
-                Poll::Ready(Ok(n)) if n > 0 => {}
+                Poll::Ready(Ok(n)) if n > 0 => reads += 1,
                 _ => break,
             }
+        }
+        if reads == TURNS {
+            // More may be there, and nobody else would say so.
+            cx.waker().wake_by_ref();
         }
         while !self.cut {
             if self.batch.is_empty() {
@@ -381,9 +393,12 @@ impl Drop for Driver {
         let mut todo = Todo::default();
         let mut state = self.shared.state.lock();
         state.conn.handle_transport_end(self.written, "the runtime that drove it is gone");
+        state.left();
         state.take_events(&mut todo);
+        let sleeper = state.park.rouse();
         drop(state);
-        self.shared.settle(todo);
+        drop(sleeper);
+        self.shared.settle(&mut todo);
     }
 }
 

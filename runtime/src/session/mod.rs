@@ -30,6 +30,7 @@ use tokio::runtime::Handle;
 pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
 pub(crate) use self::responder::{Responder, encode_block};
+pub(crate) use self::runs::Runs;
 pub(crate) use self::state::{Lock, State, Todo};
 use self::wakers::Place;
 use crate::config::Config;
@@ -64,7 +65,7 @@ pub struct Session(Arc<Shared>);
 /// What all handles, the driver and the runner share.
 pub(crate) struct Shared {
     pub(crate) state: Lock<State>,
-    pub(crate) runs: runs::Runs,
+    pub(crate) runs: Runs,
     pub(crate) router: Router,
     /// What this end will call, if it said so.
     calls: Option<Services>,
@@ -113,7 +114,7 @@ impl Session {
         let conn = Connection::new(role, config, announced, clock::now());
         let shared = Arc::new(Shared {
             state: Lock::new(State::new(conn)),
-            runs: runs::Runs::default(),
+            runs: Runs::default(),
             router,
             calls,
             config: config.clone(),
@@ -133,7 +134,7 @@ impl Session {
         conn.close("there is no connection");
         Self(Arc::new(Shared {
             state: Lock::new(State::new(conn)),
-            runs: runs::Runs::default(),
+            runs: Runs::default(),
             router: Router::new(),
             calls: None,
             config,
@@ -167,6 +168,21 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// Waits until all that was said has left, or cannot any more.
+    #[cfg(feature = "server")]
+    pub(crate) async fn gone(&self) {
+        let mut waits = Watching::new(self);
+        poll_fn(|cx| {
+            let mut state = self.0.state.lock();
+            if state.has_left() {
+                return Poll::Ready(());
+            }
+            state.watchers.wait(&mut waits.place, cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Closes the connection now: what is encoded is still written, open calls fail, handlers of calls are dropped. The
@@ -282,7 +298,7 @@ impl Shared {
         state.take_events(&mut todo);
         let driver = state.park.rouse();
         drop(state);
-        self.settle(todo);
+        self.settle(&mut todo);
         if let Some(driver) = driver {
             driver.wake();
         }
@@ -295,17 +311,17 @@ impl Shared {
     }
 
     /// What is left to do after unlocking.
-    pub(crate) fn settle(&self, mut todo: Todo) {
-        self.settle_all(&mut todo);
-    }
-
-    /// As [`settle`](Self::settle); the lists keep their room for the next time.
-    pub(crate) fn settle_all(&self, todo: &mut Todo) {
+    pub(crate) fn settle(&self, todo: &mut Todo) {
+        // Calls and pushes come of what the driver read and wrote, and it delivers them in their order.
+        debug_assert!(todo.work.is_empty());
         for waker in todo.wakes.drain(..) {
             waker.wake();
         }
         for (handler, why) in todo.stopped.drain(..) {
             handler.stop(why);
+        }
+        if std::mem::take(&mut todo.stopped_early) {
+            self.runs.stopped_early();
         }
         if let Some(reason) = todo.ended.take() {
             self.runs.end();

@@ -58,7 +58,7 @@ impl Shared {
                         }
                         PushRoom::InPlace | PushRoom::Large => {
                             state.conn.push_large(pushing, bytes);
-                            state.pusher_leaves(&mut waiter);
+                            state.pusher_leaves(lane, &mut waiter);
                             Ok(Pushed::Sent)
                         }
                     }
@@ -146,9 +146,12 @@ impl State {
     }
 
     /// It was sent, or is not wanted any more: the next of its lane may look.
-    fn pusher_leaves(&mut self, waiter: &mut Option<(&mut Place, &Waker)>) {
-        if let Some((place, _)) = waiter {
-            self.pusher_left |= self.pushers.leave(std::mem::take(place));
+    fn pusher_leaves(&mut self, lane: u32, waiter: &mut Option<(&mut Place, &Waker)>) {
+        let Some((place, _)) = waiter else { return };
+        let place = std::mem::take(*place);
+        if place != Place::default() {
+            self.pusher_left |= self.pushers.leave(place);
+            self.room_unwanted(lane);
         }
     }
 
@@ -173,7 +176,7 @@ impl State {
             PushRoom::InPlace => {
                 let pushed = self.conn.push_in_place(pushing, |out| message.encode(out));
                 pushed.map_err(|error| Status::from(error).not_run())?;
-                self.pusher_leaves(waiter);
+                self.pusher_leaves(pushing.lane, waiter);
                 Ok(Step::Sent)
             }
         }

@@ -17,7 +17,7 @@ use super::runs::{Job, Resolved};
 use super::{Session, Shared, clock};
 use crate::context::{CallCore, Context};
 use crate::frame::{Block, BlockError, RouteRef, Text};
-use crate::proto::{Inbound, InboundPush, Shape};
+use crate::proto::{Inbound, InboundPush, Shape, stop_status};
 use crate::router::{Target, kind_word};
 use crate::service::{Handling, Incoming};
 use crate::{MethodKind, Raw, Status};
@@ -29,8 +29,8 @@ const BURST: usize = 64;
 pub(super) struct Runner {
     shared: Arc<Shared>,
     number: u64,
-    /// Costs of calls that were handed on, to give back together.
-    freed: u64,
+    /// A call was given up that may be the one to be run: look before it is.
+    any_stopped: bool,
 }
 
 impl Future for Runner {
@@ -46,7 +46,7 @@ impl Future for Runner {
                 Next::Leave => return Poll::Ready(()),
             }
         }
-        this.give_back();
+        this.shared.runs.give_back(&this.shared);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -60,7 +60,7 @@ pub(super) enum Next {
 
 impl Runner {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, number, freed: 0 }
+        Self { shared, number, any_stopped: false }
     }
 
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
@@ -71,37 +71,28 @@ impl Runner {
                 if !replaced {
                     queue.in_charge = 0;
                 }
-                drop(queue);
-                self.give_back();
                 return Next::Leave;
             }
-            if let Some(job) = queue.ready.pop_front() {
+            if let Some(job) = queue.take_job() {
                 // The clock is read only if somebody waits behind this job.
                 queue.busy_since = (!queue.ready.is_empty()).then(clock::now);
-                let route = match &job {
-                    Job::Call(call) => &call.route,
-                    Job::Push(push) => &push.route,
-                };
-                let resolved = match route {
+                self.any_stopped = queue.any_stopped;
+                let resolved = match job.route() {
                     RouteRef::Number(number) => queue.targets.get(usize::from(*number)).cloned(),
                     RouteRef::Name(_) => None,
                 };
                 return Next::Job(job, resolved);
             }
             queue.busy_since = None;
-            if self.freed == 0 {
-                queue.asleep = Some(cx.waker().clone());
+            queue.any_stopped = false;
+            if queue.freed == 0 {
+                let before = queue.asleep.replace(cx.waker().clone());
+                drop(queue);
+                drop(before);
                 return Next::Sleep;
             }
             drop(queue);
-            self.give_back();
-        }
-    }
-
-    fn give_back(&mut self) {
-        let freed = std::mem::take(&mut self.freed);
-        if freed > 0 {
-            self.shared.with(|state| state.conn.free_calls(freed));
+            self.shared.runs.give_back(&self.shared);
         }
     }
 
@@ -117,8 +108,7 @@ impl Runner {
     }
 
     fn run_call(&mut self, call: Inbound, resolved: Option<Resolved>) {
-        let Inbound { id, route, deadline, block, shape, message, cost } = call;
-        self.freed += cost;
+        let Inbound { id, route, deadline, block, shape, message, .. } = call;
         let (name, target) = self.resolve(route, resolved);
         let spec = target.as_ref().map(|target| target.spec);
         let session = Session(Arc::clone(&self.shared));
@@ -134,6 +124,12 @@ impl Runner {
         let responder = Responder::new(Arc::clone(&core), number);
         if let Some(refusal) = refusal(spec, shape, core.block_codec(), deadline, message.len()) {
             return responder.refuse(refusal);
+        }
+        if self.any_stopped {
+            let stopped = self.shared.state.lock().conn.stopped(number);
+            if let Some(why) = stopped {
+                return responder.refuse(stop_status(why));
+            }
         }
         let context = Context::new(&core);
         let router = &self.shared.router;
@@ -162,6 +158,10 @@ impl Runner {
             Ok(block) => block,
             Err(status) => return self.drop_push(name.as_str(), &status),
         };
+        if spec.is_some() && !accepts(block.codec) {
+            let why = Status::unimplemented(format!("codec {} is not accepted here", block.codec));
+            return self.drop_push(name.as_str(), &why);
+        }
         let core = CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None);
         let context = Context::new(&core);
         let router = &self.shared.router;
@@ -231,6 +231,11 @@ impl Runner {
     }
 }
 
+/// Whether a typed handler reads messages of this codec (wire 4.6): protobuf, or bytes of its own.
+fn accepts(codec: u8) -> bool {
+    matches!(codec, 0 | 255)
+}
+
 /// Why a call is not dispatched, if it is not.
 fn refusal(
     spec: Option<&'static crate::MethodSpec>,
@@ -250,7 +255,7 @@ fn refusal(
             let (is, called) = (kind_word(spec.kind), kind_word(called));
             return Some(Status::unimplemented(format!("`{}` is {is}, not {called}", spec.route)));
         }
-        Some(_) if codec != 0 && codec != 255 => {
+        Some(_) if !accepts(codec) => {
             return Some(Status::unimplemented(format!("codec {codec} is not accepted here")));
         }
         Some(crate::MethodSpec { max_message: Some(limit), .. }) if size > *limit => {

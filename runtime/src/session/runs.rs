@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::Shared;
 use super::runner::Runner;
 use super::state::{Lock, Work};
 use super::wakers::{Place, Wakers};
+use super::{Shared, clock};
 use crate::context::CallCore;
-use crate::frame::Text;
+use crate::frame::{RouteRef, Text};
 use crate::proto::{Inbound, InboundPush, Stop};
 use crate::router::Target;
 
@@ -36,6 +36,12 @@ pub(super) struct Queue {
     pub(super) busy_since: Option<Instant>,
     /// Who waits for the pushes to be done.
     finishers: Wakers,
+    /// Costs of calls that were handed on, to give back together.
+    pub(super) freed: u64,
+    /// A call that may wait here was given up.
+    pub(super) any_stopped: bool,
+    /// What handlers detached and is not done.
+    detached: usize,
     pub(super) ended: bool,
 }
 
@@ -44,6 +50,15 @@ pub(super) struct Queue {
 pub(super) enum Job {
     Call(Inbound),
     Push(InboundPush),
+}
+
+impl Job {
+    pub(super) fn route(&self) -> &RouteRef {
+        match self {
+            Self::Call(call) => &call.route,
+            Self::Push(push) => &push.route,
+        }
+    }
 }
 
 /// A lane runs one push at a time (wire 10.2).
@@ -97,7 +112,29 @@ impl Runs {
             return Some(since + BUSY);
         }
         queue.take_over(shared);
+        drop(queue);
+        // The one that is busy cannot give back what it has handed on.
+        self.give_back(shared);
         None
+    }
+
+    /// Gives back the costs of the calls that were handed on.
+    pub(super) fn give_back(&self, shared: &Shared) {
+        let freed = std::mem::take(&mut self.0.lock().freed);
+        if freed > 0 {
+            shared.with(|state| state.conn.free_calls(freed));
+        }
+    }
+
+    /// A call was given up that may wait here.
+    pub(super) fn stopped_early(&self) {
+        self.0.lock().any_stopped = true;
+    }
+
+    /// A handler detached something; it is done when the guard is dropped.
+    pub(crate) fn detach(shared: &Arc<Shared>) -> Detached {
+        shared.runs.0.lock().detached += 1;
+        Detached(Arc::clone(shared))
     }
 
     /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
@@ -120,22 +157,27 @@ impl Runs {
     pub(super) fn lane_done(&self, shared: &Arc<Shared>, lane: u32) {
         let mut queue = self.0.lock();
         let Some(runs) = queue.lanes.get_mut(lane as usize) else { return };
-        (runs.busy, runs.running) = (false, None);
+        let running = runs.running.take();
+        runs.busy = false;
         let Some(push) = runs.waiting.pop_front() else {
-            let mut wakes = Vec::new();
-            if queue.pushes_done() {
-                queue.finishers.wake_all(&mut wakes);
-            }
-            drop(queue);
-            wakes.into_iter().for_each(Waker::wake);
-            return;
+            let wakes = queue.finishers_due();
+            drop((queue, running));
+            return wakes.into_iter().for_each(Waker::wake);
         };
         queue.push(push);
-        if let Some(waker) = queue.asleep.take() {
-            drop(queue);
-            waker.wake();
-        } else if queue.in_charge == 0 {
+        let asleep = queue.asleep.take();
+        let stuck = asleep.is_none() && queue.in_charge != 0;
+        if stuck {
+            queue.busy_since.get_or_insert_with(clock::now);
+        } else if asleep.is_none() {
             queue.take_over(shared);
+        }
+        drop((queue, running));
+        match asleep {
+            Some(waker) => waker.wake(),
+            // The driver looks whether the runner is stuck.
+            None if stuck => shared.with(|_| ()),
+            None => {}
         }
     }
 
@@ -150,8 +192,9 @@ impl Runs {
         }
     }
 
-    /// Waits until no push runs, or waits to.
-    pub(crate) async fn pushes_done(&self) {
+    /// Waits until no push runs, or waits to, and what handlers detached is done.
+    #[cfg(feature = "server")]
+    pub(crate) async fn finished(&self) {
         struct Waits<'a>(&'a Runs, Place);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
@@ -161,7 +204,7 @@ impl Runs {
         let mut waits = Waits(self, Place::default());
         poll_fn(|cx| {
             let mut queue = self.0.lock();
-            if queue.pushes_done() {
+            if queue.finished() {
                 return Poll::Ready(());
             }
             queue.finishers.wait(&mut waits.1, cx.waker());
@@ -171,9 +214,40 @@ impl Runs {
     }
 }
 
+/// Something that a handler detached.
+pub(crate) struct Detached(Arc<Shared>);
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        let mut queue = self.0.runs.0.lock();
+        queue.detached -= 1;
+        let wakes = queue.finishers_due();
+        drop(queue);
+        wakes.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Queue {
-    fn pushes_done(&self) -> bool {
-        self.lanes.iter().all(|lane| !lane.busy)
+    fn finished(&self) -> bool {
+        self.detached == 0 && self.lanes.iter().all(|lane| !lane.busy)
+    }
+
+    /// Whom to wake, now that a push or something detached is done.
+    fn finishers_due(&mut self) -> Vec<Waker> {
+        let mut wakes = Vec::new();
+        if self.finished() {
+            self.finishers.wake_all(&mut wakes);
+        }
+        wakes
+    }
+
+    /// The next job; its cost is free again, since it is handed on (wire 7.5).
+    pub(super) fn take_job(&mut self) -> Option<Job> {
+        let job = self.ready.pop_front()?;
+        if let Job::Call(call) = &job {
+            self.freed += call.cost;
+        }
+        Some(job)
     }
 
     fn push(&mut self, push: InboundPush) {

@@ -61,6 +61,9 @@ pub(crate) struct State {
     pub(crate) ready: bool,
     /// Somebody who waited for room has left.
     pub(crate) regrant: bool,
+    /// The driver has written all that there was to write after the end, or is gone.
+    has_left: bool,
+    watchers_due: bool,
 }
 
 /// What the driver must do after unlocking.
@@ -70,6 +73,8 @@ pub(crate) struct Todo {
     pub(crate) work: Vec<Work>,
     pub(crate) stopped: Vec<(Arc<CallCore>, Stop)>,
     pub(crate) announced: Option<Box<crate::proto::Announced>>,
+    /// A call was given up that no handler is known of: it may wait to be run.
+    pub(crate) stopped_early: bool,
     pub(crate) ended: Option<Reason>,
 }
 
@@ -97,6 +102,8 @@ impl State {
             services: HashMap::new(),
             ready: false,
             regrant: false,
+            has_left: false,
+            watchers_due: false,
         }
     }
 
@@ -116,9 +123,10 @@ impl State {
                     self.flushers.wake_all(&mut todo.wakes);
                 }
                 Event::PushesTaken => self.flushers.wake_all(&mut todo.wakes),
-                Event::Stopped(id, why) => {
-                    todo.stopped.extend(self.take_handler(id.number()).map(|h| (h, why)))
-                }
+                Event::Stopped(id, why) => match self.take_handler(id.number()) {
+                    Some(handler) => todo.stopped.push((handler, why)),
+                    None => todo.stopped_early = true,
+                },
                 Event::Hello(announced) => todo.announced = Some(announced),
                 Event::Ready => {
                     self.ready = true;
@@ -132,6 +140,9 @@ impl State {
                 Event::Auth(_) => {}
                 Event::Ended(reason) => self.ended(reason, todo),
             }
+        }
+        if std::mem::take(&mut self.watchers_due) {
+            self.watchers.wake_all(&mut todo.wakes);
         }
         if room {
             self.grant(&mut todo.wakes);
@@ -149,6 +160,17 @@ impl State {
         if let Some(cost) = self.waiters.first_cost() {
             self.conn.ask_call_credit(cost);
         }
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn left(&mut self) {
+        self.has_left = true;
+        self.watchers_due = true;
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left
     }
 
     fn ended(&mut self, reason: Reason, todo: &mut Todo) {
