@@ -14,6 +14,8 @@ use crate::support::{Ends, Over, echo, host, message, until, within};
 const CALLS: u32 = 100_000;
 /// Callers each way; more than may be in flight.
 const CALLERS: u32 = 1_000;
+/// So many may.
+const IN_FLIGHT: u32 = 512;
 
 async fn call_much(session: Session, failures: mpsc::Sender<Status>) {
     let mut callers = JoinSet::new();
@@ -21,8 +23,8 @@ async fn call_much(session: Session, failures: mpsc::Sender<Status>) {
         let (client, failures) = (echo(&session), failures.clone());
         callers.spawn(async move {
             for round in 0..CALLS / CALLERS {
-                // Some of them are called back three deep.
-                let deep = if round % 50 == 0 { 3u8 } else { 0 };
+                // Some of them are called back three deep; never so many that they fill the limit and wait for each other.
+                let deep = if (round + caller) % 50 == 0 { 3u8 } else { 0 };
                 let mut sent = vec![deep];
                 sent.extend_from_slice(&(caller * 1_000 + round).to_be_bytes());
                 match client.echo(message(&sent)).await {
@@ -89,8 +91,29 @@ fn storm(runtime: &tokio::runtime::Runtime) {
                 .router()
         };
         let before = tasks.num_alive_tasks();
-        let ends = Ends::with(Over::Tcp, host(0), host(1), |s| s.timeout(None), |c| c.timeout(None)).await;
+        let ends = Ends::with(
+            Over::Tcp,
+            host(0),
+            host(1),
+            |s| s.timeout(None).max_in_flight(IN_FLIGHT),
+            |c| c.timeout(None).max_in_flight(IN_FLIGHT),
+        )
+        .await;
         let (failures, mut failed) = mpsc::channel(16);
+        let full = [Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0))];
+        let watches: Vec<_> = ends
+            .both()
+            .into_iter()
+            .zip(full.clone())
+            .map(|(session, most)| {
+                tokio::spawn(async move {
+                    loop {
+                        most.fetch_max(session.stats().calls_out as u32, Ordering::Relaxed);
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
         tokio::time::timeout(std::time::Duration::from_secs(300), async {
             tokio::join!(
                 call_much(ends.near.clone(), failures.clone()),
@@ -100,6 +123,9 @@ fn storm(runtime: &tokio::runtime::Runtime) {
         .await
         .expect("both directions hang");
         assert!(failed.recv().await.is_none());
+        watches.iter().for_each(tokio::task::JoinHandle::abort);
+        let most = full.map(|most| most.load(Ordering::Relaxed));
+        assert_eq!(most, [IN_FLIGHT; 2], "the limits were met both ways, and kept");
         until(|| notes.load(Ordering::Relaxed) == 10_000).await;
         ends.idle().await;
         for session in ends.both() {
