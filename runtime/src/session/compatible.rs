@@ -23,6 +23,10 @@ pub(super) fn check(shared: &Shared, announced: &Announced, conn: &mut Connectio
 fn difference(policy: Compatibility, wanted: &Services, serves: &Services) -> Option<String> {
     wanted.list.iter().find_map(|service| {
         let Some(served) = serves.list.iter().find(|served| served.name == service.name) else {
+            // A fallback may answer for it; only strict wants to know.
+            if serves.fallback && policy == Compatibility::Additive {
+                return None;
+            }
             return Some(format!("service `{}` is not served there", service.name));
         };
         differs(policy, service, served).then(|| {
@@ -68,8 +72,15 @@ mod tests {
 
     #[test]
     fn a_service_that_is_not_there_is_named() {
-        let none = Services { fallback: true, list: Vec::new() };
+        let none = Services { fallback: false, list: Vec::new() };
         let text = difference(Compatibility::Additive, &services(&[1]), &none);
         assert!(text.is_some_and(|text| text.contains("`a.B`")));
+    }
+
+    #[test]
+    fn a_fallback_may_answer_for_a_service_that_is_not_there() {
+        let fallback = Services { fallback: true, list: Vec::new() };
+        assert_eq!(difference(Compatibility::Additive, &services(&[1]), &fallback), None);
+        assert!(difference(Compatibility::Strict, &services(&[1]), &fallback).is_some());
     }
 }
