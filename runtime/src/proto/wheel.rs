@@ -207,4 +207,24 @@ mod tests {
             wheel = Wheel::new(start);
         }
     }
+
+    #[test]
+    fn a_wheel_that_is_old_looks_ahead() {
+        let start = crate::proto::test_clock();
+        for days in [1, 198, 199, 200, 3_650] {
+            let mut wheel = Wheel::new(start);
+            let mut now = start + Duration::from_secs(days * 86_400);
+            assert!(expired(&mut wheel, now).is_empty());
+            let due = now + Duration::from_secs(9);
+            wheel.set(0, due);
+            for turn in 0.. {
+                let Some(at) = wheel.next() else { break };
+                assert!(at > now && at <= due + TICK, "after {days} days: time must move on");
+                assert!(turn < 10, "after {days} days: not turn by turn");
+                now = at;
+                wheel.expire(now, |key| assert_eq!(key, 0));
+            }
+            assert!(wheel.is_empty() && now >= due);
+        }
+    }
 }

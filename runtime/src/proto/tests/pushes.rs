@@ -158,6 +158,47 @@ fn blocked_is_a_promise_that_is_kept() {
 }
 
 #[test]
+fn a_smaller_push_after_one_that_was_given_up_does_not_keep_its_promise() {
+    let mut pair = Pair::new(&narrow());
+    pair.b.takes_pushes = false;
+    assert!(pair.a.push(0, &body(1, 1_000)));
+    assert!(!pair.a.push(0, &body(2, 100_000)));
+    pair.a.conn.push_unwanted(0);
+    // There is room for it without what was asked for.
+    assert!(pair.a.push(0, &body(3, 100)));
+    assert!(!pair.a.push(1, &body(4, 100_000)), "the other lane waits for its turn");
+    pair.drive();
+    for push in std::mem::take(&mut pair.b.pushes) {
+        pair.b.conn.push_handed_on(push.lane, push.cost);
+    }
+    pair.b.takes_pushes = true;
+    pair.drive();
+    assert!(pair.a.push(1, &body(4, 100_000)), "7.8: what was promised has come and gone");
+    pair.drive();
+    assert_eq!(tags(&pair.b, 1), [4]);
+    pair.assert_idle();
+}
+
+#[test]
+fn room_freed_by_cutting_a_reply_is_told_to_who_waits_for_it() {
+    let config =
+        Config { max_message: 65_536, max_fragment: 16_384, send_buffer: 16_384, ..Config::default() };
+    let settings = Settings { replies_credit: 1 << 20, lane_credit: 1 << 20, ..Settings::initial() };
+    let mut raw = Raw::with_settings(&config, settings);
+    raw.say_all([call(1, whole(8)), call(2, whole(8))]);
+    for number in [1, 2] {
+        raw.end.reply(number, body(1, 60_000));
+    }
+    let large = body(2, 60_000);
+    assert!(!raw.end.push(0, &large), "two replies wait to be written");
+    // Not a byte leaves: the caller goes, and with it its reply.
+    let told = raw.end.room;
+    raw.say(cancel(theirs(1)));
+    assert!(raw.end.room > told, "who waits for the write buffer is told");
+    assert!(raw.end.push(0, &large));
+}
+
+#[test]
 fn a_promise_that_somebody_else_keeps_is_kept() {
     let mut pair = Pair::new(&narrow());
     assert!(!pair.a.push(0, &body(1, 50_000)));
