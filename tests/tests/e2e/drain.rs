@@ -9,6 +9,7 @@ use protocall::{Channel, Code, EndedBy, Error, Router, Server};
 use protocall_tests::proto::echo::v1::EchoClient;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::relay::Relayed;
 use crate::support::{Ends, Over, Running, echo, host, message, until, within};
 
 #[tokio::test]
@@ -193,4 +194,105 @@ fn a_runtime_that_is_shut_down_ends_the_calls_that_it_drove() {
         assert_eq!((status.code(), status.may_have_run()), (Code::UNAVAILABLE, true), "{whose}: {status:?}");
         stays.shutdown_background();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn serving_ends_only_when_the_last_replies_have_been_written() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (entered, mut enters) = mpsc::channel::<()>(1);
+    let inside = Arc::clone(&gate);
+    let host = host().on_call(move |_, _| {
+        let (gate, entered) = (Arc::clone(&inside), entered.clone());
+        async move {
+            entered.try_send(()).unwrap();
+            gate.acquire().await.unwrap().forget();
+            Ok(Bytes::from(vec![7; 200_000]))
+        }
+    });
+    let wire = within(Relayed::new(&host.router(), 1, |s| s, |c| c)).await;
+    let Ends { near, far, channel, mut server } = wire.ends;
+    let call = tokio::spawn(echo(&near).echo(message("x")));
+    within(enters.recv()).await.unwrap();
+    server.shut_down();
+    let report = tokio::spawn(server.report());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    // It was told of the drain. It reads nothing now: the reply is handed to the transport, which does not take it.
+    wire.to_near.stop();
+    gate.add_permits(1);
+    until(|| far.is_closed()).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!report.is_finished() && !call.is_finished(), "the reply has not left yet");
+    wire.to_near.go();
+    let report = within(report).await.unwrap();
+    assert_eq!((report.open, report.drained, report.cut, report.calls_cut), (1, 1, 0, 0));
+    assert_eq!(within(call).await.unwrap().unwrap().payload.len(), 200_000);
+    let reason = within(near.closed()).await;
+    assert!(reason.is_clean() && reason.by() == EndedBy::Peer, "the GOAWAY came too: {reason}");
+    drop(channel);
+}
+
+#[test]
+fn a_process_that_leaves_when_serving_ends_loses_no_reply() {
+    let clients = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (entered, mut enters) = mpsc::channel::<()>(1);
+    let host = host().on_call(move |_, _| {
+        entered.try_send(()).unwrap();
+        // As large as one batch can be: it is the transport's, or lost, when the machine is done.
+        async { Ok(Bytes::from(vec![7; 250_000])) }
+    });
+    for _ in 0..10 {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let router = host.router();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let bound = Server::new(router).bind().await.unwrap();
+                bound.handle().serve_over(far).unwrap();
+                bound.serve_until(stopped).await
+            })
+        });
+        let channel =
+            clients.block_on(within(Channel::builder("tcp://memory:1").connect_over(near))).unwrap();
+        let call = clients.spawn(EchoClient::new(&channel).echo(message("x")));
+        clients.block_on(within(enters.recv())).unwrap();
+        stop.send(()).unwrap();
+        let reply = clients.block_on(within(call)).unwrap().unwrap();
+        assert_eq!(reply.payload.len(), 250_000);
+        let report = server.join().unwrap();
+        assert_eq!((report.drained, report.cut), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_what_handlers_detached() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (ran, mut runs) = mpsc::channel::<()>(1);
+    let inside = Arc::clone(&gate);
+    let host = host().on_call(move |ctx, payload| {
+        let (gate, ran) = (Arc::clone(&inside), ran.clone());
+        ctx.detach(async move {
+            gate.acquire().await.unwrap().forget();
+            ran.try_send(()).unwrap();
+        });
+        async move { Ok(payload) }
+    });
+    let mut ends = Ends::new(Over::Memory, &host).await;
+    within(echo(&ends.near).echo(message("x"))).await.unwrap();
+    ends.server.shut_down();
+    let reason = within(ends.near.closed()).await;
+    assert!(reason.is_clean(), "{reason}");
+    let report = tokio::spawn(ends.server.report());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!report.is_finished() && runs.try_recv().is_err());
+    gate.add_permits(1);
+    let report = within(report).await.unwrap();
+    assert_eq!((report.drained, report.cut), (1, 0));
+    runs.try_recv().expect("it was done when serving ended");
 }

@@ -3,10 +3,13 @@
 
 mod both;
 mod calls;
+mod connecting;
 mod drain;
+mod held;
 mod hostile;
 mod journal;
 mod limits;
 mod peers;
 mod pushes;
+mod relay;
 mod support;

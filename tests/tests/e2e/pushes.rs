@@ -214,3 +214,25 @@ fn a_route_that_is_served_twice_is_told_with_its_service() {
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("`echo.v1.Echo`") && text.contains("`echo.v1.Echo/Echo`"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_failed_and_is_still_in_scope_holds_up_nobody() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let inside = Arc::clone(&gate);
+    let host = host().on_note(move |_, _| {
+        let gate = Arc::clone(&inside);
+        async move {
+            let _open = gate.acquire().await.unwrap();
+            Ok(())
+        }
+    });
+    let ends = Ends::new(Over::Memory, &host).await;
+    fill(&ends.near, 30_000).await;
+    let mut failed = echo(&ends.near).note(message([0; 30_000])).timeout(std::time::Duration::from_secs(3));
+    let status = within(&mut failed).await.unwrap_err();
+    assert_eq!(status.code(), Code::DEADLINE_EXCEEDED);
+    gate.add_permits(1);
+    within(echo(&ends.near).note(message("next"))).await.unwrap();
+    within(ends.near.flushed()).await.unwrap();
+    drop(failed);
+}
