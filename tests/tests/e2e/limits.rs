@@ -121,7 +121,7 @@ async fn the_call_past_the_limit_in_flight_waits_and_then_goes() {
 #[tokio::test]
 async fn settings_that_cannot_work_name_their_knob() {
     type Set = fn(Server) -> Server;
-    let wrong: [(&str, Set); 7] = [
+    let wrong: [(&str, Set); 13] = [
         ("max_message", |s| s.max_message(1)),
         ("max_fragment", |s| s.max_fragment(1)),
         ("max_metadata", |s| s.max_metadata(1)),
@@ -129,6 +129,12 @@ async fn settings_that_cannot_work_name_their_knob() {
         ("max_lanes", |s| s.max_lanes(3)),
         ("max_bindings", |s| s.max_bindings(1)),
         ("receive_budget", |s| s.receive_budget(1 << 20)),
+        ("max_message", |s| s.max_message(usize::MAX).receive_budget(usize::MAX)),
+        ("max_fragment", |s| s.max_fragment(usize::MAX)),
+        ("send_buffer", |s| s.send_buffer(usize::MAX)),
+        ("lane_credit", |s| s.lane_credit(usize::MAX)),
+        ("keepalive", |s| s.keepalive(Duration::from_secs(1), Duration::ZERO)),
+        ("write_stall", |s| s.write_stall(Duration::ZERO)),
     ];
     for (wanted, set) in wrong {
         let error = set(Server::new(host().router())).bind().await.unwrap_err();
@@ -140,6 +146,21 @@ async fn settings_that_cannot_work_name_their_knob() {
     assert!(matches!(error, Error::Config { knob: "connect_timeout", .. }), "{error}");
     let error = Channel::builder("nowhere").connect_lazy().unwrap_err();
     assert!(matches!(error, Error::Uri { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_budget_without_bound_is_one() {
+    let all = usize::MAX;
+    let router = || host().router();
+    let ends =
+        Ends::with(Over::Tcp, router(), router(), |s| s.receive_budget(all), |c| c.receive_budget(all)).await;
+    for caller in ends.both() {
+        for _ in 0..3 {
+            let reply = within(echo(&caller).echo(message(vec![1; 1 << 20]))).await.unwrap();
+            assert_eq!(reply.payload.len(), 1 << 20);
+        }
+    }
+    ends.idle().await;
 }
 
 #[tokio::test]

@@ -241,3 +241,56 @@ async fn a_server_that_accepts_and_says_nothing_is_given_up_within_the_connect_t
     assert!(matches!(error, Error::ConnectTimeout { .. }), "{error}");
     accepted.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_handler_that_blocks_holds_up_neither_its_credit_nor_the_next_push_of_a_lane() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let (entered, mut enters) = mpsc::channel::<()>(1);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (releases, released) = (Arc::new(Mutex::new(release)), Arc::new(Mutex::new(released)));
+    let inside = Arc::clone(&gate);
+    let by_note = Arc::clone(&releases);
+    let host = host()
+        .on_call(move |_, payload| {
+            let (entered, released) = (entered.clone(), Arc::clone(&released));
+            let releases = Arc::clone(&releases);
+            async move {
+                match payload.first() {
+                    Some(b'b') => {
+                        entered.try_send(()).unwrap();
+                        released.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap();
+                    }
+                    _ => releases.lock().unwrap().send(()).unwrap(),
+                }
+                Ok(Bytes::new())
+            }
+        })
+        .on_note(move |_, payload| {
+            let (gate, releases) = (Arc::clone(&inside), Arc::clone(&by_note));
+            async move {
+                match &payload[..] {
+                    b"waits" => gate.acquire().await.unwrap().forget(),
+                    _ => releases.lock().unwrap().send(()).unwrap(),
+                }
+                Ok(())
+            }
+        });
+    // One message as large as can be, and no second before the first is handed on.
+    let narrow = |s: Server| s.max_message(65_536).receive_budget(84_000);
+    let ends = Ends::with(Over::Tcp, Router::new(), host.router(), narrow, |c| c).await;
+    for _ in 0..5 {
+        // The credit: what blocks was handed on, so the next call has room.
+        let blocked = tokio::spawn(echo(&ends.near).echo(message([b'b'; 60_000])));
+        within(enters.recv()).await.unwrap();
+        within(echo(&ends.near).echo(message([b'g'; 60_000]))).await.unwrap();
+        within(blocked).await.unwrap().unwrap();
+        // The lane: its first push is done while another handler blocks, and its second goes on.
+        within(echo(&ends.near).note(message("waits"))).await.unwrap();
+        within(echo(&ends.near).note(message("go"))).await.unwrap();
+        within(ends.near.flushed()).await.unwrap();
+        let blocked = tokio::spawn(echo(&ends.near).echo(message("b")));
+        within(enters.recv()).await.unwrap();
+        gate.add_permits(1);
+        within(blocked).await.unwrap().unwrap();
+    }
+}
