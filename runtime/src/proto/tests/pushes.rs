@@ -160,18 +160,11 @@ fn blocked_is_a_promise_that_is_kept() {
 #[test]
 fn a_smaller_push_after_one_that_was_given_up_does_not_keep_its_promise() {
     let mut pair = Pair::new(&narrow());
-    pair.b.takes_pushes = false;
-    assert!(pair.a.push(0, &body(1, 1_000)));
     assert!(!pair.a.push(0, &body(2, 100_000)));
     pair.a.conn.push_unwanted(0);
     // There is room for it without what was asked for.
     assert!(pair.a.push(0, &body(3, 100)));
     assert!(!pair.a.push(1, &body(4, 100_000)), "the other lane waits for its turn");
-    pair.drive();
-    for push in std::mem::take(&mut pair.b.pushes) {
-        pair.b.conn.push_handed_on(push.lane, push.cost);
-    }
-    pair.b.takes_pushes = true;
     pair.drive();
     assert!(pair.a.push(1, &body(4, 100_000)), "7.8: what was promised has come and gone");
     pair.drive();
