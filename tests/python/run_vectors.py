@@ -1,190 +1,148 @@
-"""Runs docs/wire-vectors.json against protocall_wire.py:  python3 run_vectors.py [FILE]"""
+"""Runs docs/wire-vectors.json against protocall.py:  python3 run_vectors.py [FILE]"""
 import json
 import pathlib
 import sys
 
-import protocall_wire as wire
+import protocall as wire
 
-FLAGS = {kind: names for kinds, names in (
-    ("HELLO", {1: "WANTS_AUTH"}), ("GOAWAY", {1: "FINAL"}), ("CANCEL", {1: "EXPIRED"}),
-    ("CREDIT BLOCKED", {0x10: "LANE", 0x20: "REPLIES"}), ("FRAGMENT RESET", {0x10: "LANE"}),
-    ("ITEM", {1: "FRAGMENTED", 2: "COMPRESSED", 8: "END"}),
-    ("CALL", {1: "FRAGMENTED", 2: "COMPRESSED", 4: "BLOCK", 8: "END", 0x10: "DEADLINE",
-              0x20: "NAMED", 0x40: "STREAM"}),
-    ("REPLY", {1: "FRAGMENTED", 2: "COMPRESSED", 4: "BLOCK", 0x10: "STATUS", 0x20: "NOT_RUN"}),
-    ("PUSH", {1: "FRAGMENTED", 2: "COMPRESSED", 4: "BLOCK", 0x20: "NAMED"}))
-    for kind in kinds.split()}
-SETTINGS = dict(enumerate("""frame limit,message limit,in-flight limit,calls credit,replies credit,
-stream credit,lane credit,lanes,bindings,metadata limit,codecs,compressions,checksum,serves,calls,
-keepalive,agent""".replace("\n", "").split(","), 1))
-ITEMS = dict(enumerate("""metadata,codec,priority,retry after,attempt,trace context,trace state,
-detail,forwarded for""".replace("\n", "").split(","), 1))
+U64 = {"calls credit", "replies credit", "stream credit", "lane credit"}
 
 
-def flag_names(kind, flags):
-    names = FLAGS.get(kind, {}) | {0x80: "CHECKSUM"}
-    return [names[bit] for bit in sorted(names) if flags & bit]
+def pairs(flat):
+    return [*zip(flat[::2], flat[1::2])]
 
 
-def shape(number):
-    return f"{number:016x}"
+def shown_item(name, values):
+    """What a block or a HELLO says, as section 16 writes it."""
+    if name in ("metadata", "detail"):
+        return [[key, value.hex()] for key, value in pairs(values)]
+    if name in ("serves", "calls"):
+        rows = [values[at:at + 3] for at in range(1, len(values), 3)]
+        return {"fallback": values[0] != 0, "list": [
+            {"name": service, "shape": f"{shape:016x}",
+             "methods": [methods[at:at + 8].hex() for at in range(0, len(methods), 8)]}
+            for service, shape, methods in rows]}
+    if name in ("codecs", "compressions"):  # each once; codec 0 always
+        return [*dict.fromkeys(([0] if name == "codecs" else []) + [*(values or [b""])[0]])]
+    if name in ("keepalive", "forwarded for"):
+        return values
+    return values[0]
 
 
-def settings_fields(data):
-    shown, known = {}, wire.read_settings(data)
-    for id, name in SETTINGS.items():
-        value = known.get(id)
-        if id in (4, 5, 6, 7):
-            value = str(value)
-        elif id in (11, 12):  # each once; codec 0 always
-            value = list(dict.fromkeys(([0] if id == 11 else []) + list(value or b"")))
-        elif id == 13:
-            value = value is not None
-        elif id in (14, 15) and value is not None:
-            value = {"fallback": value[0] != 0, "list": [
-                {"name": service, "shape": shape(its), "methods": [shape(one) for one in methods]}
-                for service, its, methods in value[1]]}
-        elif id == 16 and value is not None:
-            value = list(value)
-        if value is not None:
-            shown[name] = value
-    return shown
+def shown_settings(items):
+    plain = {"codecs": [], "compressions": []}
+    shown = {name: str(items[name]) if name in U64 else items[name] for name in items
+             if isinstance(items[name], int)}
+    shown |= {name: shown_item(name, values) for name, values in (plain | items).items()
+              if name and name not in shown and name != "checksum"}
+    return shown | {"checksum": "checksum" in items}
 
 
-def items_fields(kind, block):
-    try:
-        items = wire.read_block(kind, block)
-    except ValueError:
-        return "INVALID_ARGUMENT"
-    shown = {}
-    for id, values in items.items():
-        values = [[key, value.hex()] for key, value in values[0]] if id == 1 else [
-            [value[0], value[1].hex()] for value in values] if id == 8 else values
-        if values:  # metadata without pairs says nothing (14.1)
-            shown[ITEMS[id]] = values if id in (1, 8, 9) else values[0]
-    return shown
-
-
-def to_fields(frame):
+def shown_frame(frame):
     """A frame as section 16 writes it."""
     if frame.kind == "PAD":
         return {"kind": "PAD"}
-    shown = {"kind": frame.kind, "flags": flag_names(frame.kind, frame.flags), "id": frame.id}
-    for name, type in wire.layout(frame.kind, frame.flags):
+    shown = {"kind": frame.kind, "flags": list(frame.flags), "id": frame.id}
+    for name, type in wire.layout(frame.kind, frame.flags).items():
         value = getattr(frame, name)
         if frame.kind == "HELLO":
             if name in ("version", "settings"):
-                shown[name] = value if name == "version" else settings_fields(value)
+                shown[name] = value if name == "version" else shown_settings(frame.items)
         elif frame.kind == "GOAWAY" and name == "code":
             shown[name] = wire.ERRORS[value] if value < len(wire.ERRORS) else "INTERNAL"
         elif frame.kind == "GOAWAY" and name.endswith("taken"):
-            if frame.flags & wire.FINAL:  # 11.3: without FINAL they mean nothing
+            if "FINAL" in frame.flags:  # 11.3: without FINAL they mean nothing
                 shown[name.replace("_", " ")] = str(value)
         elif name == "block":
             if value or frame.kind == "HEADERS":  # an empty block is no block
                 shown["block"] = value.hex()
-                shown["items"] = items_fields(frame.kind, value)
+                shown["items"] = "INVALID_ARGUMENT" if frame.items is None else {
+                    name: shown_item(name, values) for name, values in frame.items.items()
+                    if name and values}  # metadata without pairs says nothing (14.1)
         else:
             value = value.hex() if isinstance(value, bytes) else value
             shown[name.replace("_", " ")] = str(value) if type == "u64" else value
     return shown
 
 
-def settings_bytes(shown, order):
-    """The other way: what is not as at first, in an order that `hex` tells, since the fields do
-    not; None for what cannot be had from fields (unknown ids, values that do not count)."""
-    ids = [id for id, _ in wire.read(wire.ITEMS, order)]
-    plain = settings_fields(b"")
-    if {SETTINGS.get(id) for id in ids} != {k for k in shown if shown[k] != plain.get(k)}:
-        return None
-    values, raw = {}, dict(wire.read(wire.ITEMS, order))
-    for id in ids:
-        value = shown[SETTINGS[id]]
-        if id in (3, 9) and int.from_bytes(raw[id], "big") > value:  # "at most so much counts"
-            return None
-        if id == 11 and (len(set(raw[id])) < len(raw[id]) or 0 not in raw[id]):  # 0 goes without
-            return None
-        if id in (11, 12):
-            value = bytes(value)
-        elif id == 13:
-            value = ()
-        elif id in (14, 15):
-            value = (int(value["fallback"]), [
-                (one["name"], int(one["shape"], 16), [int(m, 16) for m in one["methods"]])
-                for one in value["list"]])
-        elif id == 16:
-            value = tuple(value)
-        values[id] = int(value) if id in wire.INITIAL else value
-    return wire.write_settings(values)
+def raw_values(name, value):
+    """The other way: a list of the values of an item, each a flat list as its types want it."""
+    if name in ("metadata", "detail"):
+        rows = [[key, bytes.fromhex(one)] for key, one in value]
+        return rows if name == "detail" else [sum(rows, [])]
+    if name in ("serves", "calls"):
+        return [[int(value["fallback"])] + sum(([
+            one["name"], int(one["shape"], 16), bytes.fromhex("".join(one["methods"]))]
+            for one in value["list"]), [])]
+    if name in ("codecs", "compressions"):
+        return [[bytes(value)]]
+    if name == "checksum":
+        return [[]]
+    if name == "forwarded for":
+        return [[one] for one in value]
+    return [value] if name == "keepalive" else [[int(value) if name in U64 else value]]
 
 
-def items_bytes(shown, order):
+def items_bytes(kind, shown, was):
+    """The bytes of a block or of settings, from what section 16 shows and, since that does not
+    tell their order, the ids as they stood; None if what is shown does not tell the bytes."""
     if shown == "INVALID_ARGUMENT":
         return None
-    ids = [id for id, _ in wire.read(wire.ITEMS, order)]
-    if {ITEMS.get(id) for id in ids} != set(shown):
+    rows, plain = pairs(wire.read("* u16 block", was)), {}
+    if kind == "HELLO":
+        plain = shown_settings(wire.decode(wire.encode(
+            "HELLO", magic=0x7043616C, version=1, zero=0, settings=b"")[4:]).items)
+    table = {id: row[0] for id, row in wire.ITEMS[kind].items()}
+    if {table.get(id) for id, _ in rows} != {
+            name for name in shown if shown[name] != plain.get(name)}:
         return None
-    pairs, left = [], {name: list(v) if isinstance(v, list) else [v] for name, v in shown.items()}
-    for id in ids:
-        values = left[ITEMS[id]]
-        if not values and id != 1:
+    left = {name: raw_values(name, value) for name, value in shown.items()}
+    flat = []
+    for id, value in rows:
+        if kind == "HELLO" and (id in (3, 9) and int.from_bytes(value, "big") > shown[table[id]]
+                                or id == 11 and [*value] != shown["codecs"]):  # 4.6: as it counts
             return None
-        if id == 1:
-            value = [(key, bytes.fromhex(v)) for key, v in values]
-        elif id == 8:
-            value = (values[0][0], bytes.fromhex(values.pop(0)[1]))
-        else:
-            value = values.pop(0)
-        pairs.append((id, value))
-    return wire.write_block(pairs)
+        flat += [id, wire.write(wire.ITEMS[kind][id][1], left[table[id]].pop(0))]
+    return wire.write("* u16 block", flat)
 
 
-def to_bytes(shown, frame):
+def frame_bytes(shown, frame):
     """A frame's bytes from its fields; `frame` only for what these leave open. None: lossy."""
     kind = shown["kind"]
     if kind == "PAD":
         return None
-    flags = sum(bit for bit, name in (FLAGS.get(kind, {}) | {0x80: "CHECKSUM"}).items()
-                if name in shown["flags"])
     fields = {}
-    for name, type in wire.layout(kind, flags):
+    for name, type in wire.layout(kind, shown["flags"]).items():
         value = shown.get(name.replace("_", " "))
         if kind == "HELLO" and name in ("magic", "zero"):
-            value = {"magic": 0x7043616C, "zero": 0}[name]
-            if name == "zero" and frame.zero:
-                return None
+            value = {"magic": 0x7043616C, "zero": None if frame.zero else 0}[name]
         elif kind == "HELLO" and name == "settings":
-            value = settings_bytes(value, frame.settings)
+            value = items_bytes(kind, value, frame.settings)
         elif kind == "GOAWAY" and name == "code":
-            if frame.code >= len(wire.ERRORS):
-                return None
-            value = wire.ERRORS.index(value)
+            value = wire.ERRORS.index(value) if frame.code < len(wire.ERRORS) else None
         elif kind == "GOAWAY" and value is None:
             value = 0
         elif name == "block":
             block = bytes.fromhex(value or "")
-            again = items_bytes(shown.get("items", {}), block)
+            again = items_bytes(kind, shown.get("items", {}), block)
             assert again in (None, block), f"block {block.hex()} written again as {again.hex()}"
             value = block
         elif type == "u64":
             value = int(value)
-        elif type == "rest":
+        elif wire.TYPES[type][1] and type not in wire.TEXTS:
             value = bytes.fromhex(value)
         if value is None:
             return None
         fields[name] = value
-    return wire.encode(kind, shown["id"], flags, **fields)
+    return wire.encode(kind, shown["id"], shown["flags"], **fields)
 
 
 def frames_of(data, checksum):
-    at = 0
-    while at < len(data):
-        length, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 5]
-        wire.check_length(length, kind[0] if kind else None, wire.INITIAL[1])
-        body = data[at + 4:at + 4 + length]
-        assert len(body) == length, "the vector ends within a frame"
-        yield data[at:at + 4 + length], wire.decode(body, checksum)
-        at += 4 + length
+    while data:
+        length = wire.frame_length(data[:5], 16384)
+        assert len(data) >= length + 4, "the vector ends within a frame"
+        yield data[:4 + length], wire.decode(data[4:4 + length], checksum)
+        data = data[4 + length:]
 
 
 def main(path):
@@ -195,17 +153,18 @@ def main(path):
         try:
             if "error" in vector:
                 try:
-                    got = f"frames {[to_fields(f) for _, f in frames_of(data, checksum)]}"
+                    got = f"frames {[shown_frame(f) for _, f in frames_of(data, checksum)]}"
                 except wire.WireError as broken:
                     got, rule = broken.args
                 assert got == vector["error"], f"expected {vector['error']}, got {got}"
                 errors += 1
                 continue
             frames = list(frames_of(data, checksum))
-            got = [to_fields(frame) for _, frame in frames]
+            got = [shown_frame(frame) for _, frame in frames]
             assert got == vector["frames"], f"decoded\n   {got}\n  expected\n   {vector['frames']}"
             decoded += 1
-            back = [to_bytes(fields, frame) for fields, (_, frame) in zip(vector["frames"], frames)]
+            back = [frame_bytes(fields, frame)
+                    for fields, (_, frame) in zip(vector["frames"], frames)]
             for again, (was, _) in zip(back, frames):
                 assert again in (None, was), f"encoded {again.hex()}, expected {was.hex()}"
             if None in back:
