@@ -107,11 +107,18 @@ impl Runs {
     /// Has another runner take over from one that has been busy for too long. `Some`: look again then.
     pub(crate) fn check_busy(&self, shared: &Arc<Shared>, now: Instant) -> Option<Instant> {
         let mut queue = self.0.lock();
-        let since = queue.busy_since.filter(|_| !queue.ready.is_empty())?;
+        let polls = queue.in_charge != 0 && queue.asleep.is_none();
+        if !polls || (queue.ready.is_empty() && queue.freed == 0) {
+            return None;
+        }
+        let since = *queue.busy_since.get_or_insert(now);
         if now < since + BUSY {
             return Some(since + BUSY);
         }
-        queue.take_over(shared);
+        // With nobody behind it, it may go on; but what it has handed on must not wait for it.
+        if !queue.ready.is_empty() {
+            queue.take_over(shared);
+        }
         drop(queue);
         // The one that is busy cannot give back what it has handed on.
         self.give_back(shared);

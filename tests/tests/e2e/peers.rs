@@ -276,13 +276,13 @@ async fn a_handler_that_blocks_holds_up_neither_its_credit_nor_the_next_push_of_
             }
         });
     // One message as large as can be, and no second before the first is handed on.
-    let narrow = |s: Server| s.max_message(65_536).receive_budget(84_000);
+    let narrow = |s: Server| s.max_message(200_000).receive_budget(220_000);
     let ends = Ends::with(Over::Tcp, Router::new(), host.router(), narrow, |c| c).await;
     for _ in 0..5 {
         // The credit: what blocks was handed on, so the next call has room.
-        let blocked = tokio::spawn(echo(&ends.near).echo(message([b'b'; 60_000])));
+        let blocked = tokio::spawn(echo(&ends.near).echo(message(vec![b'b'; 190_000])));
         within(enters.recv()).await.unwrap();
-        within(echo(&ends.near).echo(message([b'g'; 60_000]))).await.unwrap();
+        within(echo(&ends.near).echo(message(vec![b'g'; 190_000]))).await.unwrap();
         within(blocked).await.unwrap().unwrap();
         // The lane: its first push is done while another handler blocks, and its second goes on.
         within(echo(&ends.near).note(message("waits"))).await.unwrap();
