@@ -280,7 +280,7 @@ async def cancels(server):
 
 @check(20)
 async def large_beside_small(server):
-    "small calls and PINGs pass while a large message is under way"
+    "small calls and PINGs beside a large message are all answered right"
     conn, before, slowest = await server.main(), 0, 0.0
     payload = RANDOM.randbytes(4 * MIB)
     large = [asyncio.create_task(same(conn, "Echo", payload, payload)) for _ in range(3)]
