@@ -3,12 +3,14 @@
 
 mod call;
 pub(crate) mod clock;
+mod closing;
 mod compatible;
 mod driver;
 mod handler;
 #[cfg(all(test, protocall_loom))]
 mod models;
 mod park;
+mod pipe;
 mod push;
 mod pushers;
 mod responder;
