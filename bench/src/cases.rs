@@ -1,0 +1,98 @@
+//! The cases: what each one measures, as the job that the processes get.
+
+use bench_job::{Job, Kind, Place, Runtime};
+
+pub struct Case {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// A part of `--quick`.
+    pub quick: bool,
+    /// One run says it all: it does not measure time.
+    pub once: bool,
+    pub job: Job,
+}
+
+/// Pinned to one core each, one worker.
+fn calls(in_flight: usize) -> Job {
+    Job { in_flight, ..Job::default() }
+}
+
+fn on(runtime: Runtime, job: Job) -> Job {
+    Job { server: Place { runtime, ..job.server }, client: Place { runtime, ..job.client }, ..job }
+}
+
+/// Nothing pinned; so many workers in the server and in the client.
+fn workers(server: usize, client: usize, job: Job) -> Job {
+    let place = |workers| Place { workers, ..Place::default() };
+    Job { server: place(server), client: place(client), ..job }
+}
+
+fn case(name: &'static str, about: &'static str, job: Job) -> Case {
+    Case { name, about, quick: false, once: false, job }
+}
+
+fn quick(name: &'static str, about: &'static str, job: Job) -> Case {
+    Case { quick: true, ..case(name, about, job) }
+}
+
+pub fn all() -> Vec<Case> {
+    let kind = |kind| Job { kind, ..Job::default() };
+    let current = |in_flight| on(Runtime::CurrentThread, calls(in_flight));
+    let no_lifo = |in_flight| on(Runtime::NoLifo, calls(in_flight));
+    let large = Job { size: 1 << 20, in_flight: 16, ..Job::default() };
+    let mixed = Job { burn_us: 5_000, ..kind(Kind::Mixed) };
+    let work = Job { burn_us: 50, ..kind(Kind::Work) };
+    vec![
+        quick("c1", "110 B, 1 in flight", calls(1)),
+        quick("c64", "110 B, 64 in flight", calls(64)),
+        quick("c1024", "110 B, 1,024 in flight", calls(1_024)),
+        quick("c64-current", "110 B, 64 in flight, current-thread runtimes", current(64)),
+        quick("c1024-current", "110 B, 1,024 in flight, current-thread runtimes", current(1_024)),
+        case("c64-nolifo", "110 B, 64 in flight, tokio's LIFO slot off", no_lifo(64)),
+        case("c1024-nolifo", "110 B, 1,024 in flight, tokio's LIFO slot off", no_lifo(1_024)),
+        quick("workers2", "110 B, 64 in flight, 2 workers each, not pinned", workers(2, 2, calls(64))),
+        quick("4k", "4 KiB, 64 in flight", Job { size: 4_096, ..calls(64) }),
+        quick("1m", "1 MiB, 16 in flight", large),
+        quick("push", "one-way, 110 B, one await a message; messages/s", kind(Kind::Push)),
+        case("conns16", "110 B, 16 connections with 64 in flight each", Job { connections: 16, ..calls(64) }),
+        case(
+            "bidi",
+            "110 B, 64 in flight from each end of one connection; calls/s of both",
+            kind(Kind::Bidi),
+        ),
+        case(
+            "full",
+            "110 B, 64 in flight, with metadata, a time limit a call, a handler that awaits",
+            kind(Kind::Full),
+        ),
+        case(
+            "mixed",
+            "open loop at a tenth of capacity, server with 2 workers; 1 % of calls burn 5 ms of CPU, latency is the others'",
+            workers(2, 1, mixed),
+        ),
+        case(
+            "work50",
+            "64 in flight on one connection, handlers burn 50 µs of CPU, server with 2 workers",
+            workers(2, 1, work),
+        ),
+        Case {
+            once: true,
+            ..quick(
+                "idle",
+                "memory of 1,000 idle connections",
+                Job { connections: 1_000, ..kind(Kind::Idle) },
+            )
+        },
+    ]
+}
+
+/// How long a run takes, in seconds, more or less.
+pub fn seconds(job: &Job) -> f64 {
+    let (warmup, window) = (job.warmup_ms as f64 / 1e3, job.window_ms as f64 / 1e3);
+    let work = match job.kind {
+        Kind::Mixed => 1.5 * warmup + 2.0 * window,
+        Kind::Idle => 2.0 * window + 1.5,
+        _ => warmup + window,
+    };
+    work + 0.1
+}
