@@ -15,6 +15,8 @@ pub(crate) struct Wheel {
     done: u64,
     /// The first node of each slot's list.
     heads: Vec<u32>,
+    /// A bit for each slot that has a list: the next deadline is looked for after every batch.
+    occupied: [u64; SLOTS / 64],
     nodes: Vec<Node>,
     set: usize,
 }
@@ -32,7 +34,7 @@ impl Node {
 
 impl Wheel {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { origin: now, done: 0, heads: Vec::new(), nodes: Vec::new(), set: 0 }
+        Self { origin: now, done: 0, heads: Vec::new(), occupied: [0; SLOTS / 64], nodes: Vec::new(), set: 0 }
     }
 
     /// Sets the deadline of `key`, which must have none.
@@ -45,12 +47,13 @@ impl Wheel {
         }
         debug_assert_eq!(self.nodes[key as usize].tick, u64::MAX);
         let tick = self.tick_after(at).max(self.done + 1);
-        let head = &mut self.heads[(tick as usize) % SLOTS];
-        self.nodes[key as usize] = Node { tick, previous: NIL, next: *head };
-        if *head != NIL {
-            self.nodes[*head as usize].previous = key;
+        let slot = (tick as usize) % SLOTS;
+        let next = std::mem::replace(&mut self.heads[slot], key);
+        self.nodes[key as usize] = Node { tick, previous: NIL, next };
+        match next {
+            NIL => self.occupied[slot / 64] |= 1 << (slot % 64),
+            next => self.nodes[next as usize].previous = key,
         }
-        *head = key;
         self.set += 1;
     }
 
@@ -66,9 +69,13 @@ impl Wheel {
         if tick == u64::MAX {
             return;
         }
+        let slot = (tick as usize) % SLOTS;
         match previous {
-            NIL => self.heads[(tick as usize) % SLOTS] = next,
+            NIL => self.heads[slot] = next,
             previous => self.nodes[previous as usize].next = next,
+        }
+        if self.heads[slot] == NIL {
+            self.occupied[slot / 64] &= !(1 << (slot % 64));
         }
         if next != NIL {
             self.nodes[next as usize].previous = previous;
@@ -78,7 +85,7 @@ impl Wheel {
 
     /// Clears all deadlines, and gives their memory back.
     pub(crate) fn clear_all(&mut self) {
-        (self.heads, self.nodes, self.set) = (Vec::new(), Vec::new(), 0);
+        *self = Self { done: self.done, ..Self::new(self.origin) };
     }
 
     /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
@@ -86,15 +93,24 @@ impl Wheel {
         if self.set == 0 {
             return None;
         }
-        let mut first = self.done + SLOTS as u64;
-        for tick in self.done + 1..first {
-            if self.heads[(tick as usize) % SLOTS] != NIL {
-                first = tick;
-                break;
-            }
-        }
-        let millis = first.saturating_mul(TICK.as_millis() as u64);
+        let first = self.done + 1;
+        let tick = first + self.distance((first as usize) % SLOTS) as u64;
+        let millis = tick.saturating_mul(TICK.as_millis() as u64);
         self.origin.checked_add(Duration::from_millis(millis))
+    }
+
+    /// How many slots lie between `from` and the first that has a list, going round.
+    fn distance(&self, from: usize) -> usize {
+        let (word, bit) = (from / 64, from % 64);
+        let rest = self.occupied[word] >> bit;
+        if rest != 0 {
+            return rest.trailing_zeros() as usize;
+        }
+        // The last of them is the first word again, for the bits below `bit`.
+        (1..=self.occupied.len())
+            .map(|ahead| (ahead * 64 - bit, self.occupied[(word + ahead) % self.occupied.len()]))
+            .find(|(_, bits)| *bits != 0)
+            .map_or(SLOTS, |(slots, bits)| slots + bits.trailing_zeros() as usize)
     }
 
     /// Takes the keys whose deadlines have passed.
