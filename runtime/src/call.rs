@@ -120,7 +120,7 @@ impl Call<Raw, Raw> {
     }
 
     /// Takes over what a call that is forwarded had beside its metadata, and adds the address that it came from.
-    pub(crate) fn forwarding(mut self, came: &Block, from: String) -> Self {
+    pub(crate) fn forwarding(mut self, came: Option<&Block>, from: String) -> Self {
         self.request.forward(came, from);
         self
     }

@@ -43,10 +43,14 @@ pub(crate) struct CallCore {
     session: Session,
     spec: Option<&'static MethodSpec>,
     route: Text,
-    block: Block,
+    /// What came beside the message; most calls bring nothing.
+    block: Option<Box<Block>>,
     deadline: Option<Instant>,
     live: Lock<Live>,
 }
+
+/// The metadata of a call that brings none.
+static NO_METADATA: Metadata = Metadata::new();
 
 #[derive(Default)]
 struct Live {
@@ -76,7 +80,7 @@ impl Context {
             session,
             spec: None,
             route: Text::default(),
-            block: Block::default(),
+            block: None,
             deadline: None,
             live: Lock::new(Live::default()),
         }))
@@ -124,7 +128,7 @@ impl Context {
     /// The metadata that came with the call or push.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        &self.0.block.metadata
+        self.0.block.as_ref().map_or(&NO_METADATA, |block| &block.metadata)
     }
 
     /// Sets a pair of the metadata that goes back with the reply. With an `Err` it does not go: a [`Status`](crate::Status)
@@ -250,11 +254,16 @@ impl Context {
     }
 
     pub(crate) fn trace(&self) -> (Option<&Text>, Option<&Text>) {
-        (self.0.block.trace_context.as_ref(), self.0.block.trace_state.as_ref())
+        let block = self.0.block.as_ref();
+        (block.and_then(|b| b.trace_context.as_ref()), block.and_then(|b| b.trace_state.as_ref()))
     }
 
-    pub(crate) fn block(&self) -> &Block {
-        &self.0.block
+    pub(crate) fn core(&self) -> &Arc<CallCore> {
+        &self.0
+    }
+
+    pub(crate) fn block(&self) -> Option<&Block> {
+        self.0.block.as_deref()
     }
 }
 
@@ -274,7 +283,7 @@ impl CallCore {
         session: Session,
         spec: Option<&'static MethodSpec>,
         route: Text,
-        block: Block,
+        block: Option<Box<Block>>,
         deadline: Option<Instant>,
     ) -> Arc<Self> {
         Arc::new(Self { session, spec, route, block, deadline, live: Lock::new(Live::default()) })
@@ -293,7 +302,7 @@ impl CallCore {
     }
 
     pub(crate) fn block_codec(&self) -> u8 {
-        self.block.codec
+        self.block.as_ref().map_or(0, |block| block.codec)
     }
 
     /// The handler must go: its task is woken to drop it, and what it spawned is told.

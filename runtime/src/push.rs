@@ -63,7 +63,7 @@ impl<Q: Message> Push<Q> {
             return Err(Status::from(Error::NoRoom("there is no connection yet")).not_run());
         };
         self.request.begin();
-        let block = encode_block(&self.request.block);
+        let block = encode_block(self.request.block.as_deref());
         let Some(message) = &self.request.message else { return Ok(()) };
         match shared.try_push(self.request.route.open(), &block, message, None)? {
             Pushed::Sent => Ok(()),
@@ -78,7 +78,7 @@ impl Push<Raw> {
     }
 
     /// Takes over what a push that is forwarded had beside its metadata, and adds the address that it came from.
-    pub(crate) fn forwarding(mut self, came: &Block, from: String) -> Self {
+    pub(crate) fn forwarding(mut self, came: Option<&Block>, from: String) -> Self {
         self.request.forward(came, from);
         self
     }

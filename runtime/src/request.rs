@@ -54,7 +54,8 @@ pub(crate) struct Request<Q> {
     pub(crate) message: Option<Q>,
     pub(crate) timeout: Timeout,
     pub(crate) inherits: bool,
-    pub(crate) block: Block,
+    /// What goes beside the message; most calls take nothing along.
+    pub(crate) block: Option<Box<Block>>,
     pub(crate) phase: Phase,
     pub(crate) limit: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
@@ -78,7 +79,7 @@ impl<Q: Message> Request<Q> {
             route,
             message: Some(message),
             inherits: true,
-            block: Block::default(),
+            block: None,
             phase: Phase::Fresh,
             limit: None,
             deadline: None,
@@ -94,9 +95,11 @@ impl<Q: Message> Request<Q> {
             Timeout::None => None,
         };
         let (outer, trace, state) = if self.inherits { inherited() } else { (None, None, None) };
-        if self.block.trace_context.is_none() {
-            self.block.trace_context = trace;
-            self.block.trace_state = state;
+        if trace.is_some() || state.is_some() {
+            let block = self.block.get_or_insert_default();
+            if block.trace_context.is_none() {
+                (block.trace_context, block.trace_state) = (trace, state);
+            }
         }
         if own.is_none() && outer.is_none() {
             return;
@@ -111,12 +114,13 @@ impl<Q: Message> Request<Q> {
     }
 
     /// What is forwarded keeps what it had beside its metadata (wire 14.1).
-    pub(crate) fn forward(&mut self, came: &Block, from: String) {
-        self.block.codec = came.codec;
-        self.block.priority = came.priority;
-        self.block.attempt = came.attempt;
-        self.block.forwarded_for.clone_from(&came.forwarded_for);
-        self.block.forwarded_for.push(Text::from(from));
+    pub(crate) fn forward(&mut self, came: Option<&Block>, from: String) {
+        let block = self.block.get_or_insert_default();
+        if let Some(came) = came {
+            (block.codec, block.priority, block.attempt) = (came.codec, came.priority, came.attempt);
+            block.forwarded_for.clone_from(&came.forwarded_for);
+        }
+        block.forwarded_for.push(Text::from(from));
     }
 
     /// Comes to a session, connecting first if need be.
@@ -149,7 +153,7 @@ impl<Q: Message> Request<Q> {
 
     fn on(&self, shared: Arc<Shared>) -> Phase {
         let len = self.message.as_ref().map_or(0, Message::encoded_len);
-        Phase::On { shared, block: encode_block(&self.block), len, wait: None }
+        Phase::On { shared, block: encode_block(self.block.as_deref()), len, wait: None }
     }
 
     /// The deadline of something that was not sent yet, and why it was not.
@@ -192,13 +196,13 @@ macro_rules! request_setters {
         /// On a key that [`Metadata::append`] refuses.
         #[track_caller]
         pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
-            self.request.block.metadata.append(key, value);
+            self.request.block.get_or_insert_default().metadata.append(key, value);
             self
         }
 
         /// With this metadata, in place of what was set before.
         pub fn all_metadata(mut self, metadata: Metadata) -> Self {
-            self.request.block.metadata = metadata;
+            self.request.block.get_or_insert_default().metadata = metadata;
             self
         }
 

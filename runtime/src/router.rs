@@ -133,8 +133,8 @@ impl Router {
         self.0.routes.is_empty() && self.0.fallback.is_none() && self.0.fallback_push.is_none()
     }
 
-    pub(crate) fn find(&self, route: &str) -> Option<Target> {
-        self.0.routes.get(route).cloned()
+    pub(crate) fn find(&self, route: &str) -> Option<&Target> {
+        self.0.routes.get(route)
     }
 
     /// What a HELLO says of it (wire 4.7).

@@ -24,7 +24,7 @@ impl Connection {
         match credit.scope {
             Scope::Calls => {
                 if self.calls_account.grow_to(credit.total) > 0 {
-                    self.events.push_back(Event::CallRoom);
+                    self.call_room = true;
                 }
             }
             Scope::Replies => {

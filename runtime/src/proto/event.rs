@@ -27,8 +27,6 @@ pub(crate) enum Event {
     Stopped(CallId, Stop),
     /// An answer is there for a call of ours.
     Answered(u32),
-    /// There may be room for calls that wait.
-    CallRoom,
     /// There may be room for pushes that wait in this lane.
     LaneRoom,
     /// The peer took so many pushes.

@@ -63,8 +63,8 @@ pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
 
 /// One connection.
 ///
-/// - `handle_*` put something in. After any of them, [`poll_event`](Self::poll_event) until it is empty, and call
-///   [`poll_timeout`](Self::poll_timeout) again.
+/// - `handle_*` put something in. After any of them, [`poll_event`](Self::poll_event) until it is empty, then
+///   [`take_call_room`](Self::take_call_room), and call [`poll_timeout`](Self::poll_timeout) again.
 /// - [`poll_batch`](Self::poll_batch) gives what to write; call it when the last batch is written and
 ///   [`has_output`](Self::has_output).
 /// - The rest (`reserve_call`, `open_call`, `reply`, `push` …) are what handles do. They write into the outbox in place.
@@ -96,6 +96,8 @@ pub(crate) struct Connection {
     /// Calls that wait until what we have to write leaves (wire 7.11).
     held: VecDeque<u32>,
     events: VecDeque<Event>,
+    /// There may be room for calls that wait.
+    call_room: bool,
     left: Vec<Left>,
 }
 
@@ -163,6 +165,7 @@ impl Connection {
             owed: Owed::default(),
             held: VecDeque::new(),
             events: VecDeque::new(),
+            call_room: false,
             left: Vec::new(),
             peer: Peer {
                 hello: None,
@@ -242,9 +245,15 @@ impl Connection {
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() && self.buffer_freed() {
             self.wanted = Wanted::default();
-            self.events.extend([Event::CallRoom, Event::LaneRoom]);
+            self.call_room = true;
+            self.events.push_back(Event::LaneRoom);
         }
         self.events.pop_front()
+    }
+
+    /// Whether there may be room for calls that wait, since this was last asked.
+    pub(crate) fn take_call_room(&mut self) -> bool {
+        std::mem::take(&mut self.call_room)
     }
 
     /// Whether [`poll_batch`](Self::poll_batch) would give anything.
@@ -340,7 +349,8 @@ impl Connection {
         self.lanes.apply_peer(settings.lanes, settings.lane_credit);
         self.routes.set_peer_limit(settings.bindings);
         self.peer.settings = settings;
-        self.events.extend([Event::Ready, Event::CallRoom, Event::LaneRoom]);
+        self.call_room = true;
+        self.events.extend([Event::Ready, Event::LaneRoom]);
         self.pump_replies();
     }
 

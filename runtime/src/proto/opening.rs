@@ -8,7 +8,7 @@ use super::calling::{Answer, State};
 use super::items::Items;
 use super::outbox::{Large, LargeKind};
 use super::routes::OurRoute;
-use super::{Connection, Event, MESSAGE_COST, Shape};
+use super::{Connection, MESSAGE_COST, Shape};
 use crate::frame::{
     Bind, CallHead, CallId, Cancel, Credit, Outline, ROUTE_LIMIT, RouteOut, RouteRef, Scope, Settings, Text,
 };
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// The right to open a call now, leaving `keep` of the credit to others; `None`: wait for
-    /// [`Event::CallRoom`].
+    /// [`take_call_room`](Self::take_call_room).
     pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
         let room = self.calling.has_room() && self.has_buffer(cost);
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
@@ -314,7 +314,7 @@ impl Connection {
     fn release_call(&mut self, number: u32) {
         self.calling.release(number);
         if !self.is_over() {
-            self.events.push_back(Event::CallRoom);
+            self.call_room = true;
             self.check_drained();
         }
     }

@@ -9,6 +9,11 @@ impl Connection {
         !self.events.is_empty() || self.buffer_freed()
     }
 
+    /// Whether there may be room for calls that wait.
+    pub(crate) fn has_call_room(&self) -> bool {
+        self.call_room
+    }
+
     /// Whether new calls have a chance.
     pub(crate) fn takes_calls(&self) -> bool {
         self.refusal().is_none()

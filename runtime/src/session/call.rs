@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::Shared;
 use super::clock;
 use super::responder::encode_outside;
 use super::state::State;
 use super::waiters::Granted;
-use super::{Shared, Todo};
 use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape};
 use crate::{Message, Status};
 
@@ -64,22 +64,9 @@ impl Shared {
         wait: &mut Option<CallWait>,
         waker: &Waker,
     ) -> Result<(), Status> {
-        let mut todo = Todo::default();
         let mut state = self.state.lock();
         let step = state.advance(out, wait, waker);
-        if !matches!(step, Ok(Step::Opened)) {
-            state.take_events(&mut todo);
-        }
-        let driver = match step {
-            // Nothing is there for the driver before the message is.
-            Ok(Step::EncodeOutside(_)) => None,
-            _ => state.park.rouse(),
-        };
-        drop(state);
-        self.settle(&mut todo);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        self.unlock(state);
         match step? {
             Step::Waits | Step::Opened => Ok(()),
             Step::EncodeOutside(permit) => self.open_large(out, permit, waker),
@@ -109,19 +96,8 @@ impl Shared {
             return Poll::Pending;
         };
         state.take_caller(number);
-        if !state.conn.has_events() {
-            return Poll::Ready(answer);
-        }
-        let mut todo = Todo::default();
-        state.take_events(&mut todo);
-        let driver = match state.conn.has_output() {
-            true => state.park.rouse(),
-            false => None,
-        };
-        drop(state);
-        self.settle(&mut todo);
-        if let Some(driver) = driver {
-            driver.wake();
+        if state.conn.has_output() || !state.is_quiet() {
+            self.unlock(state);
         }
         Poll::Ready(answer)
     }

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll};
+use std::task::{Context as Cx, Poll, Waker};
 
 use super::Shared;
 use crate::context::{BoxFuture, CallCore, Context};
+use crate::service::Handling;
 
 /// A panic is traced; the responder that it dropped has answered INTERNAL.
 pub(super) fn caught<T>(context: &Context, result: std::thread::Result<T>) -> Result<T, ()> {
@@ -46,6 +47,35 @@ impl Drop for LaneTurn {
     }
 }
 
+/// Begins a handler and polls it for the first time. `Some`: it is not done. It goes on as a task, which polls it again at
+/// once: so this poll needs no waker.
+pub(super) fn first_poll(context: &Context, begin: impl FnOnce() -> Handling) -> Option<BoxFuture> {
+    let mut future = None;
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        context.enter(|| {
+            future = begin().0;
+            let Some(begun) = &mut future else { return Poll::Ready(()) };
+            let polled = begun.as_mut().poll(&mut Cx::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                future = None;
+            }
+            polled
+        })
+    }));
+    match caught(context, polled) {
+        Ok(Poll::Pending) => return future,
+        Ok(Poll::Ready(())) => {}
+        Err(()) => let_go(context, future),
+    }
+    None
+}
+
+/// Drops a handler; a panic in one of its destructors costs nobody else.
+fn let_go(context: &Context, future: Option<BoxFuture>) {
+    let dropped = catch_unwind(AssertUnwindSafe(|| context.enter(|| drop(future))));
+    let _ = caught(context, dropped);
+}
+
 /// A handler that was not done at its first poll.
 pub(super) struct HandlerTask {
     future: Option<BoxFuture>,
@@ -58,7 +88,7 @@ impl HandlerTask {
         Self { future: Some(future), core, on_done: Some(on_done) }
     }
 
-    pub(super) fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+    fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
         let context = Context::new(&self.core);
         let polled = catch_unwind(AssertUnwindSafe(|| context.enter(|| future.as_mut().poll(cx))));
@@ -70,12 +100,8 @@ impl HandlerTask {
         done
     }
 
-    /// Drops the handler; a panic in one of its destructors costs nobody else.
     fn let_go(&mut self) {
-        let future = self.future.take();
-        let context = Context::new(&self.core);
-        let dropped = catch_unwind(AssertUnwindSafe(|| context.enter(|| drop(future))));
-        let _ = caught(&context, dropped);
+        let_go(&Context::new(&self.core), self.future.take());
         self.on_done = None;
     }
 }

@@ -23,7 +23,7 @@ pub(crate) mod wakers;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
 pub(crate) use self::responder::{Responder, encode_block};
 pub(crate) use self::runs::Runs;
-pub(crate) use self::state::{Lock, State, Todo};
+pub(crate) use self::state::{Lock, LockGuard, State, Todo};
 use self::wakers::Place;
 use crate::config::Config;
 use crate::frame::{Role, Services};
@@ -67,6 +67,7 @@ pub struct Session(Arc<Shared>);
 /// What all handles, the driver and the runner share.
 pub(crate) struct Shared {
     pub(crate) state: Lock<State>,
+    takes_calls: Arc<AtomicBool>,
     pub(crate) runs: Runs,
     pub(crate) router: Router,
     /// What this end will call, if it said so.
@@ -114,8 +115,10 @@ impl Session {
         });
         let announced = Announced { serves: router.announce(), calls: calls.clone() };
         let conn = Connection::new(role, config, announced, clock::now());
+        let takes_calls = Arc::new(AtomicBool::new(true));
         let shared = Arc::new(Shared {
-            state: Lock::new(State::new(conn)),
+            state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
+            takes_calls,
             runs: Runs::default(),
             router,
             calls,
@@ -134,8 +137,10 @@ impl Session {
         let config = Config::default();
         let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
         conn.close("there is no connection");
+        let takes_calls = Arc::new(AtomicBool::new(false));
         Self(Arc::new(Shared {
-            state: Lock::new(State::new(conn)),
+            state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
+            takes_calls,
             runs: Runs::default(),
             router: Router::new(),
             calls: None,
@@ -259,7 +264,7 @@ impl Session {
     /// Whether new calls have a chance: the connection stands, and the other end does not drain.
     #[cfg(feature = "client")]
     pub(crate) fn takes_calls(&self) -> bool {
-        self.0.state.lock().conn.takes_calls()
+        self.0.takes_calls.load(Ordering::Acquire)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -294,17 +299,26 @@ impl Drop for Watching<'_> {
 impl Shared {
     /// Does something to the state, then wakes whom it concerns, with the lock released.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        let mut todo = Todo::default();
         let mut state = self.state.lock();
         let result = act(&mut state);
-        state.take_events(&mut todo);
+        self.unlock(state);
+        result
+    }
+
+    /// Unlocks, then wakes whom the machine's events concern, and the driver.
+    pub(crate) fn unlock(&self, mut state: LockGuard<'_, State>) {
         let driver = state.park.rouse();
-        drop(state);
-        self.settle(&mut todo);
+        if state.is_quiet() {
+            drop(state);
+        } else {
+            let mut todo = Todo::default();
+            state.take_events(&mut todo);
+            drop(state);
+            self.settle(&mut todo);
+        }
         if let Some(driver) = driver {
             driver.wake();
         }
-        result
     }
 
     /// A push's handler failed, or it could not be read.

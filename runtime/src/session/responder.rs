@@ -45,13 +45,15 @@ impl Responder {
     }
 
     fn reply<R: Message>(&mut self, reply: &R) {
-        let block = Block { metadata: self.core.take_reply_metadata(), ..Block::default() };
-        let block = encode_block(&block);
+        let metadata = self.core.take_reply_metadata();
+        let block = match metadata.is_empty() {
+            true => Bytes::new(),
+            false => encode_block(Some(&Block { metadata, ..Block::default() })),
+        };
         let len = reply.encoded_len();
         let limit = self.core.spec().and_then(|spec| spec.max_message);
-        let shared = Arc::clone(self.core.session().shared());
         let number = self.number;
-        let placed = shared.with(|state| {
+        let placed = self.core.session().shared().with(|state| {
             if let Err(status) = state.conn.check_reply(limit, len, block.len()) {
                 return Placed::Refused(status);
             }
@@ -91,7 +93,7 @@ impl Responder {
             details: status.wire_details(),
             ..Block::default()
         };
-        let block = encode_block(&block);
+        let block = encode_block(Some(&block));
         let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
         let block = match checked {
             Ok(()) => block,
@@ -132,10 +134,8 @@ impl Drop for Responder {
 }
 
 /// Encodes a block's items; nothing for nothing.
-pub(crate) fn encode_block(block: &Block) -> Bytes {
-    if block.is_empty() {
-        return Bytes::new();
-    }
+pub(crate) fn encode_block(block: Option<&Block>) -> Bytes {
+    let Some(block) = block.filter(|block| !block.is_empty()) else { return Bytes::new() };
     let mut out = BytesMut::with_capacity(block.encoded_len());
     block.encode(&mut out);
     out.freeze()

@@ -3,15 +3,14 @@
 //! so that handlers never hold the connection up.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll, Waker};
+use std::task::{Context as Cx, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::handler::{HandlerTask, LaneTurn, OnDone, caught};
+use super::handler::{HandlerTask, LaneTurn, OnDone, first_poll};
 use super::responder::Responder;
 use super::runs::{Job, Resolved};
 use super::{Session, Shared, clock};
@@ -29,6 +28,8 @@ const BURST: usize = 64;
 pub(super) struct Runner {
     shared: Arc<Shared>,
     number: u64,
+    /// A copy of what the peer's route numbers stand for.
+    targets: Vec<Resolved>,
     /// A call was given up that may be the one to be run: look before it is.
     any_stopped: bool,
 }
@@ -40,8 +41,8 @@ impl Future for Runner {
         let this = self.get_mut();
         for _ in 0..BURST {
             match this.next_job(cx) {
-                Next::Job(Job::Call(call), resolved) => this.run_call(call, resolved),
-                Next::Job(Job::Push(push), resolved) => this.run_push(push, resolved),
+                Next::Job(Job::Call(call), now) => this.run_call(call, now),
+                Next::Job(Job::Push(push), _) => this.run_push(push),
                 Next::Sleep => return Poll::Pending,
                 Next::Leave => return Poll::Ready(()),
             }
@@ -52,15 +53,16 @@ impl Future for Runner {
     }
 }
 
-pub(super) enum Next {
-    Job(Job, Option<Resolved>),
+enum Next {
+    /// Something to run, and the time.
+    Job(Job, Instant),
     Sleep,
     Leave,
 }
 
 impl Runner {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, number, any_stopped: false }
+        Self { shared, number, targets: Vec::new(), any_stopped: false }
     }
 
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
@@ -74,14 +76,15 @@ impl Runner {
                 return Next::Leave;
             }
             if let Some(job) = queue.take_job() {
-                // The clock is read only if somebody waits behind this job.
-                queue.busy_since = (!queue.ready.is_empty()).then(clock::now);
+                let now = clock::now();
+                // It matters only if somebody waits behind this job.
+                queue.busy_since = (!queue.ready.is_empty()).then_some(now);
                 self.any_stopped = queue.any_stopped;
-                let resolved = match job.route() {
-                    RouteRef::Number(number) => queue.targets.get(usize::from(*number)).cloned(),
-                    RouteRef::Name(_) => None,
-                };
-                return Next::Job(job, resolved);
+                if self.targets.len() < queue.targets.len() {
+                    let known = self.targets.len();
+                    self.targets.extend_from_slice(&queue.targets[known..]);
+                }
+                return Next::Job(job, now);
             }
             queue.busy_since = None;
             queue.any_stopped = false;
@@ -96,91 +99,103 @@ impl Runner {
         }
     }
 
-    fn resolve(&self, route: RouteRef, resolved: Option<Resolved>) -> (Text, Option<Target>) {
-        match (resolved, route) {
-            (Some(Resolved { name, target }), _) => (name, target),
-            (None, RouteRef::Name(name)) => {
-                let target = self.shared.router.find(name.as_str());
-                (name, target)
-            }
-            (None, RouteRef::Number(_)) => (Text::default(), None),
+    /// Who serves a route, or its name if nobody does.
+    fn resolve(&self, route: RouteRef) -> (Option<&Target>, Text) {
+        let target = match &route {
+            RouteRef::Number(number) => match self.targets.get(usize::from(*number)) {
+                Some(Resolved::Unknown(name)) => return (None, name.clone()),
+                Some(Resolved::Served(target)) => Some(target),
+                // The machine has checked it.
+                None => None,
+            },
+            RouteRef::Name(name) => self.shared.router.find(name.as_str()),
+        };
+        match (target, route) {
+            (None, RouteRef::Name(name)) => (None, name),
+            (target, _) => (target, Text::default()),
         }
     }
 
-    fn run_call(&mut self, call: Inbound, resolved: Option<Resolved>) {
+    fn run_call(&mut self, call: Inbound, now: Instant) {
         let Inbound { id, route, deadline, block, shape, message, .. } = call;
-        let (name, target) = self.resolve(route, resolved);
-        let spec = target.as_ref().map(|target| target.spec);
-        let session = Session(Arc::clone(&self.shared));
         let number = id.number();
-        let block = match self.read_block(block) {
-            Ok(block) => block,
-            Err(status) => {
-                let core = CallCore::new(session, spec, name, Block::default(), deadline);
-                return Responder::new(core, number).refuse(status);
-            }
+        let (target, name) = self.resolve(route);
+        let spec = target.map(|target| target.spec);
+        let (block, unread) = match self.read_block(block) {
+            Ok(block) => (block, None),
+            Err(status) => (None, Some(status)),
         };
-        let core = CallCore::new(session, spec, name, block, deadline);
-        let responder = Responder::new(Arc::clone(&core), number);
-        if let Some(refusal) = refusal(spec, shape, core.block_codec(), deadline, message.len()) {
+        let session = Session(Arc::clone(&self.shared));
+        let context = Context::of(CallCore::new(session, spec, name, block, deadline));
+        let core = context.core();
+        let responder = Responder::new(Arc::clone(core), number);
+        if let Some(status) = unread {
+            return responder.refuse(status);
+        }
+        let refusal = refusal(spec, shape, core.block_codec(), message.len());
+        if let Some(refusal) = refusal.or_else(|| self.stopped(number, deadline, now)) {
             return responder.refuse(refusal);
         }
-        if self.any_stopped {
-            let stopped = self.shared.state.lock().conn.stopped(number);
-            if let Some(why) = stopped {
-                return responder.refuse(stop_status(why));
-            }
-        }
-        let context = Context::new(&core);
         let router = &self.shared.router;
-        let begun = catch_unwind(AssertUnwindSafe(|| {
-            context.enter(|| match target {
-                Some(target) => {
-                    let call =
-                        Incoming { core: Arc::clone(&core), payload: message, responder: Some(responder) };
-                    target.service.dispatch(target.method, call)
-                }
-                None => router.unknown_call(&core, Raw(message), responder),
-            })
-        }));
-        if let Ok(handling) = caught(&context, begun) {
-            self.first_poll(handling, core, OnDone::Call(number));
+        let pending = first_poll(&context, || match target {
+            Some(target) => {
+                let call = Incoming { core: Arc::clone(core), payload: message, responder: Some(responder) };
+                target.service.dispatch(target.method, call)
+            }
+            None => router.unknown_call(core, Raw(message), responder),
+        });
+        if let Some(future) = pending {
+            self.go_on(HandlerTask::new(future, Arc::clone(core), OnDone::Call(number)));
         }
     }
 
-    fn run_push(&mut self, push: InboundPush, resolved: Option<Resolved>) {
+    /// Why a call that waited here is not to be run any more.
+    fn stopped(&self, number: u32, deadline: Option<Instant>, now: Instant) -> Option<Status> {
+        if deadline.is_some_and(|at| now >= at) {
+            return Some(Status::deadline_exceeded("the deadline passed before the call was dispatched"));
+        }
+        if !self.any_stopped {
+            return None;
+        }
+        self.shared.state.lock().conn.stopped(number).map(stop_status)
+    }
+
+    fn run_push(&mut self, push: InboundPush) {
         let InboundPush { lane, route, block, message, cost } = push;
-        let (name, target) = self.resolve(route, resolved);
+        let (target, name) = self.resolve(route);
         let on_done = OnDone::Push(LaneTurn::new(Arc::clone(&self.shared), lane));
         self.shared.with(|state| state.conn.push_handed_on(lane, cost));
-        let spec = target.as_ref().map(|target| target.spec);
+        let spec = target.map(|target| target.spec);
         let block = match self.read_block(block) {
             Ok(block) => block,
             Err(status) => return self.drop_push(name.as_str(), &status),
         };
-        if spec.is_some() && !accepts(block.codec) {
-            let why = Status::unimplemented(format!("codec {} is not accepted here", block.codec));
+        let codec = block.as_ref().map_or(0, |block| block.codec);
+        if spec.is_some() && !accepts(codec) {
+            let why = Status::unimplemented(format!("codec {codec} is not accepted here"));
             return self.drop_push(name.as_str(), &why);
         }
-        let core = CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None);
-        let context = Context::new(&core);
-        let router = &self.shared.router;
-        let begun = catch_unwind(AssertUnwindSafe(|| {
-            context.enter(|| match target {
+        let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
+        let core = context.core();
+        let mut served = true;
+        let pending = first_poll(&context, || {
+            let handling = match target {
                 Some(target) if target.spec.kind == MethodKind::Push => {
-                    let push = Incoming { core: Arc::clone(&core), payload: message, responder: None };
+                    let push = Incoming { core: Arc::clone(core), payload: message, responder: None };
                     Some(target.service.dispatch(target.method, push))
                 }
                 Some(_) => None,
-                None => router.unknown_push(&core, Raw(message)),
-            })
-        }));
-        match caught(&context, begun) {
-            Ok(Some(handling)) => self.first_poll(handling, core, on_done),
-            Ok(None) => {
-                self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"))
+                None => self.shared.router.unknown_push(core, Raw(message)),
+            };
+            served = handling.is_some();
+            handling.unwrap_or_else(Handling::done)
+        });
+        match pending {
+            Some(future) => self.go_on(HandlerTask::new(future, Arc::clone(core), on_done)),
+            None if !served => {
+                self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"));
             }
-            Err(()) => {}
+            None => {}
         }
     }
 
@@ -190,28 +205,22 @@ impl Runner {
     }
 
     /// Reads a block of items; a malformed one costs the connection (wire 14.1).
-    fn read_block(&self, block: Bytes) -> Result<Block, Status> {
+    fn read_block(&self, block: Bytes) -> Result<Option<Box<Block>>, Status> {
         if block.is_empty() {
-            return Ok(Block::default());
+            return Ok(None);
         }
-        Block::decode(block).map_err(|error| match error {
+        let read = Block::decode(block).map_err(|error| match error {
             BlockError::Malformed(error) => {
                 self.shared.with(|state| state.conn.fail(error.code, &error.to_string()));
                 Status::invalid_argument(error.to_string())
             }
             BlockError::Invalid(text) => Status::invalid_argument(text),
-        })
+        })?;
+        Ok(Some(Box::new(read)))
     }
 
-    /// Polls a handler for the first time. If it is not done it goes on as a task, which polls it again at once: so
-    /// this poll needs no waker.
-    fn first_poll(&self, handling: Handling, core: Arc<CallCore>, on_done: OnDone) {
-        let Some(future) = handling.0 else { return };
-        let mut task = HandlerTask::new(future, core, on_done);
-        let mut cx = Cx::from_waker(Waker::noop());
-        if task.poll_handler(&mut cx).is_ready() {
-            return;
-        }
+    /// A handler that was not done goes on as a task, unless it must stop already.
+    fn go_on(&self, task: HandlerTask) {
         let stop = match &task.on_done {
             Some(OnDone::Call(number)) => self.shared.state.lock().set_handler(*number, &task.core),
             Some(OnDone::Push(turn)) => {
@@ -237,13 +246,7 @@ fn accepts(codec: u8) -> bool {
 }
 
 /// Why a call is not dispatched, if it is not.
-fn refusal(
-    spec: Option<&'static crate::MethodSpec>,
-    shape: Shape,
-    codec: u8,
-    deadline: Option<Instant>,
-    size: usize,
-) -> Option<Status> {
+fn refusal(spec: Option<&'static crate::MethodSpec>, shape: Shape, codec: u8, size: usize) -> Option<Status> {
     let called = match shape {
         Shape::Unary => MethodKind::Unary,
         Shape::ServerStream => MethodKind::ServerStream,
@@ -253,18 +256,16 @@ fn refusal(
     match spec {
         Some(spec) if spec.kind != called => {
             let (is, called) = (kind_word(spec.kind), kind_word(called));
-            return Some(Status::unimplemented(format!("`{}` is {is}, not {called}", spec.route)));
+            Some(Status::unimplemented(format!("`{}` is {is}, not {called}", spec.route)))
         }
         Some(_) if !accepts(codec) => {
-            return Some(Status::unimplemented(format!("codec {codec} is not accepted here")));
+            Some(Status::unimplemented(format!("codec {codec} is not accepted here")))
         }
         Some(crate::MethodSpec { max_message: Some(limit), .. }) if size > *limit => {
             let knob = "the method's `max_message`";
-            return Some(crate::Error::MessageTooLarge { size, limit: *limit, knob }.into());
+            Some(crate::Error::MessageTooLarge { size, limit: *limit, knob }.into())
         }
-        _ if called != MethodKind::Unary => return Some(crate::stream::not_yet()),
-        _ => {}
+        _ if called != MethodKind::Unary => Some(crate::stream::not_yet()),
+        _ => None,
     }
-    let late = deadline.is_some_and(|at| clock::now() >= at);
-    late.then(|| Status::deadline_exceeded("the deadline passed before the call was dispatched"))
 }

@@ -12,7 +12,7 @@ use super::state::{Lock, Work};
 use super::wakers::{Place, Wakers};
 use super::{Shared, clock};
 use crate::context::CallCore;
-use crate::frame::{RouteRef, Text};
+use crate::frame::Text;
 use crate::proto::{Inbound, InboundPush, Stop};
 use crate::router::Target;
 
@@ -27,7 +27,7 @@ pub(crate) struct Runs(pub(super) Lock<Queue>);
 pub(super) struct Queue {
     pub(super) ready: VecDeque<Job>,
     lanes: Vec<LaneRuns>,
-    /// The peer's route numbers, resolved once.
+    /// The peer's route numbers, resolved once. It only grows, and a runner has a copy.
     pub(super) targets: Vec<Resolved>,
     /// The runner in charge; an older one leaves when it comes back.
     pub(super) in_charge: u64,
@@ -52,15 +52,6 @@ pub(super) enum Job {
     Push(InboundPush),
 }
 
-impl Job {
-    pub(super) fn route(&self) -> &RouteRef {
-        match self {
-            Self::Call(call) => &call.route,
-            Self::Push(push) => &push.route,
-        }
-    }
-}
-
 /// A lane runs one push at a time (wire 10.2).
 #[derive(Debug, Default)]
 struct LaneRuns {
@@ -70,11 +61,20 @@ struct LaneRuns {
     waiting: VecDeque<InboundPush>,
 }
 
-/// What a route number stands for here.
+/// What a route stands for here.
 #[derive(Debug, Clone)]
-pub(super) struct Resolved {
-    pub(super) name: Text,
-    pub(super) target: Option<Target>,
+pub(super) enum Resolved {
+    Served(Target),
+    Unknown(Text),
+}
+
+impl Resolved {
+    pub(super) fn of(name: Text, shared: &Shared) -> Self {
+        match shared.router.find(name.as_str()) {
+            Some(target) => Self::Served(target.clone()),
+            None => Self::Unknown(name),
+        }
+    }
 }
 
 impl Runs {
@@ -83,10 +83,7 @@ impl Runs {
         let mut queue = self.0.lock();
         for work in work.drain(..) {
             match work {
-                Work::Bound(name) => {
-                    let target = shared.router.find(name.as_str());
-                    queue.targets.push(Resolved { name, target });
-                }
+                Work::Bound(name) => queue.targets.push(Resolved::of(name, shared)),
                 Work::Call(call) => queue.ready.push_back(Job::Call(call)),
                 Work::Push(push) => queue.push(push),
             }

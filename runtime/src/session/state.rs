@@ -3,11 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 #[cfg(not(protocall_loom))]
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
+#[cfg(not(protocall_loom))]
+pub(crate) use std::sync::MutexGuard as LockGuard;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 #[cfg(protocall_loom)]
-use loom::sync::{Mutex, MutexGuard};
+use loom::sync::Mutex;
+#[cfg(protocall_loom)]
+pub(crate) use loom::sync::MutexGuard as LockGuard;
 
 use super::park::Park;
 use super::pushers::Pushers;
@@ -26,7 +31,7 @@ impl<T> Lock<T> {
         Self(Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> LockGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -59,6 +64,8 @@ pub(crate) struct State {
     lanes: HashMap<usize, u32>,
     services: HashMap<&'static str, u32>,
     pub(crate) ready: bool,
+    /// Whether new calls have a chance, for those who ask without the lock.
+    takes_calls: Arc<AtomicBool>,
     /// Somebody who waited for room has left.
     pub(crate) regrant: bool,
     /// The driver has written all that there was to write after the end, or is gone.
@@ -87,9 +94,11 @@ pub(crate) enum Work {
 }
 
 impl State {
-    pub(crate) fn new(conn: Connection) -> Self {
+    pub(crate) fn new(conn: Connection, takes_calls: Arc<AtomicBool>) -> Self {
+        takes_calls.store(conn.takes_calls(), Ordering::Release);
         Self {
             conn,
+            takes_calls,
             park: Park::default(),
             waiters: Waiters::default(),
             callers: Vec::new(),
@@ -107,16 +116,20 @@ impl State {
         }
     }
 
+    /// Whether [`take_events`](Self::take_events) has nothing to do: so it is after most calls, which this keeps short.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let room = self.conn.has_call_room() && self.waiters.wait();
+        !(room || self.conn.has_events() || self.regrant || self.watchers_due || self.pusher_left)
+    }
+
     /// Takes the machine's events and sorts out who is to do what.
     pub(crate) fn take_events(&mut self, todo: &mut Todo) {
-        let mut room = std::mem::take(&mut self.regrant);
         while let Some(event) = self.conn.poll_event() {
             match event {
                 Event::Answered(number) => todo.wakes.extend(self.take_caller(number)),
                 Event::Call(call) => todo.work.push(Work::Call(call)),
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
-                Event::CallRoom => room = true,
                 Event::LaneRoom => {
                     self.pusher_left = true;
                     // Some of them wait for a large push to leave.
@@ -134,6 +147,7 @@ impl State {
                     self.watchers.wake_all(&mut todo.wakes);
                 }
                 Event::PeerDrains => {
+                    self.takes_calls.store(false, Ordering::Release);
                     self.waiters.recheck_all(&mut todo.wakes);
                     self.pushers.wake_all(&mut todo.wakes);
                 }
@@ -144,7 +158,7 @@ impl State {
         if std::mem::take(&mut self.watchers_due) {
             self.watchers.wake_all(&mut todo.wakes);
         }
-        if room {
+        if self.conn.take_call_room() | std::mem::take(&mut self.regrant) && self.waiters.wait() {
             self.grant(&mut todo.wakes);
         }
         if std::mem::take(&mut self.pusher_left) {
@@ -174,6 +188,7 @@ impl State {
     }
 
     fn ended(&mut self, reason: Reason, todo: &mut Todo) {
+        self.takes_calls.store(false, Ordering::Release);
         self.waiters.recheck_all(&mut todo.wakes);
         self.pushers.wake_all(&mut todo.wakes);
         for wakers in [&mut self.flushers, &mut self.watchers] {

@@ -37,6 +37,11 @@ pub(crate) enum Granted {
 }
 
 impl Waiters {
+    /// Whether anybody waits.
+    pub(crate) fn wait(&self) -> bool {
+        !self.small.is_empty() || !self.large.is_empty()
+    }
+
     /// Whether a call of this cost must queue because others came before it.
     pub(crate) fn must_queue(&self, cost: u64) -> bool {
         match cost > LARGE {

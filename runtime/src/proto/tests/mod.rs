@@ -292,7 +292,6 @@ impl End {
                 Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
                 }
                 Event::Ready => self.is_ready = true,
-                Event::CallRoom => self.room += 1,
                 Event::PeerDrains => self.peer_drains = true,
                 Event::Call(call) => self.dispatch(call),
                 Event::Push(push) => {
@@ -309,6 +308,7 @@ impl End {
                 Event::Ended(reason) => self.ended = Some(reason),
             }
         }
+        self.room += usize::from(self.conn.take_call_room());
     }
 
     fn dispatch(&mut self, call: Inbound) {
