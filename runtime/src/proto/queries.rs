@@ -9,6 +9,11 @@ impl Connection {
         !self.events.is_empty() || self.buffer_freed()
     }
 
+    /// Whether more than one call is in flight.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.calling.busy() + self.serving.busy() > 1
+    }
+
     /// Whether there may be room for calls that wait.
     pub(crate) fn has_call_room(&self) -> bool {
         self.call_room

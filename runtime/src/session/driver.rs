@@ -17,6 +17,7 @@ use super::closing::Closing;
 use super::pipe::Pipe;
 use super::{Shared, Todo};
 use crate::frame::{Decoder, Frame, FrameError};
+use crate::proto::Connection;
 use crate::transport::Transport;
 
 /// Least room to read into.
@@ -41,15 +42,23 @@ pub(crate) struct Driver {
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
+    /// When the transport last took bytes, or why it takes none: the machine is told in the next turn.
+    wrote: Result<Option<Instant>, String>,
+    /// The machine has more to write than was taken.
+    more: bool,
+    /// Somebody may wait behind the handler that the runner polls.
+    watches: bool,
     /// There once the machine is over.
     closing: Option<Closing>,
 }
 
-/// What a read brought.
-enum Input {
-    Nothing,
-    Bytes,
-    End(String),
+/// What reading brought.
+#[derive(Default)]
+struct Input {
+    bytes: bool,
+    /// There was no room for more: otherwise the transport wakes the driver when more is there.
+    more: bool,
+    end: Option<String>,
 }
 
 /// What to do after a turn.
@@ -76,43 +85,64 @@ impl Driver {
             wake_at: None,
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
+            wrote: Ok(None),
+            more: false,
+            watches: false,
             closing: None,
         }
     }
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         for _ in 0..TURNS {
-            let wrote = self.pipe.poll_write(cx);
             let input = self.poll_input(cx);
             self.parse();
             let now = clock::now();
-            match self.turn(cx, now, &input, wrote) {
-                Turn::Again => {}
-                Turn::Gather => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+            let turn = self.turn(cx, now, input);
+            if matches!(turn, Turn::Close) {
+                return Poll::Ready(());
+            }
+            if matches!(turn, Turn::Gather) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.wrote = self.pipe.poll_write(cx).map(|bytes| (bytes > 0).then_some(now));
+            // More to write, if the transport took all of this; or the machine must be told that it takes no more.
+            let again = self.wrote.is_err() || (self.more && self.pipe.batch.is_empty());
+            if matches!(turn, Turn::Sleep) && !again {
+                match self.arm(cx, now) {
+                    true => self.shrink(),
+                    false => return Poll::Pending,
                 }
-                Turn::Sleep if self.arm(cx) => self.shrink(),
-                Turn::Sleep => return Poll::Pending,
-                Turn::Close => return Poll::Ready(()),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
+    /// Reads what is there, as far as there is room.
     fn poll_input(&mut self, cx: &mut Cx<'_>) -> Input {
         let wanted = self.decoder.needed().clamp(READ_ROOM, READ_ROOM_BUSY);
         if self.input.capacity() - self.input.len() < wanted.min(READ_ROOM) {
             self.input.reserve(wanted.max(READ_ROOM_BUSY));
         }
-        match self.pipe.poll_read(cx, &mut self.input) {
-            Poll::Pending => Input::Nothing,
-            Poll::Ready(Ok(0)) => Input::End("the other end closed it without a word".into()),
-            Poll::Ready(Ok(_)) => Input::Bytes,
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Input::Bytes,
-            Poll::Ready(Err(error)) => Input::End(format!("reading failed: {error}")),
+        let mut input = Input::default();
+        while self.input.len() < self.input.capacity() {
+            match self.pipe.poll_read(cx, &mut self.input) {
+                Poll::Pending => return input,
+                Poll::Ready(Ok(n)) if n > 0 => input.bytes = true,
+                Poll::Ready(Ok(_)) => {
+                    input.end = Some("the other end closed it without a word".into());
+                    return input;
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => {
+                    input.end = Some(format!("reading failed: {error}"));
+                    return input;
+                }
+            }
         }
+        input.more = true;
+        input
     }
 
     fn parse(&mut self) {
@@ -126,12 +156,34 @@ impl Driver {
     }
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.
-    fn turn(&mut self, cx: &Cx<'_>, now: Instant, input: &Input, wrote: Result<usize, String>) -> Turn {
+    fn turn(&mut self, cx: &Cx<'_>, now: Instant, input: Input) -> Turn {
         let mut todo = std::mem::take(&mut self.todo);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
-        let conn = &mut state.conn;
-        if matches!(input, Input::Bytes) {
+        let more_to_read = input.more;
+        self.tell(&mut state.conn, now, input);
+        if !state.is_quiet() {
+            state.take_events(&mut todo);
+        }
+        if let Some(announced) = todo.announced.take() {
+            super::compatible::check(&shared, &announced, &mut state.conn);
+        }
+        let turn = self.next_turn(cx, &mut state, now, more_to_read);
+        // Filling the batch may have let calls go that were held.
+        if !state.is_quiet() {
+            state.take_events(&mut todo);
+        }
+        self.more = state.conn.has_output();
+        self.watches |= std::mem::take(&mut state.runner_waits);
+        drop(state);
+        self.follow_up(&mut todo, now);
+        self.todo = todo;
+        turn
+    }
+
+    /// Tells the machine what was read and written, and the time.
+    fn tell(&mut self, conn: &mut Connection, now: Instant, input: Input) {
+        if input.bytes {
             conn.handle_read(now);
         }
         for frame in self.frames.drain(..) {
@@ -140,58 +192,40 @@ impl Driver {
         if let Some(error) = self.broken.take() {
             conn.handle_broken(&error);
         }
-        match wrote {
-            Ok(0) => {}
-            Ok(_) => conn.handle_written(now, !self.pipe.batch.is_empty()),
+        match std::mem::replace(&mut self.wrote, Ok(None)) {
+            Ok(None) => {}
+            Ok(Some(at)) => conn.handle_written(at, !self.pipe.batch.is_empty()),
             Err(what) => conn.handle_transport_end(self.pipe.written(), &what),
         }
-        if let Input::End(what) = input {
+        if let Some(what) = input.end {
             // What is left must not leave: its callers are told that it was not run. (Unless the end came before.)
             if !conn.is_over() {
                 self.pipe.cut();
             }
-            conn.handle_transport_end(self.pipe.written(), what);
+            conn.handle_transport_end(self.pipe.written(), &what);
         }
-        if conn.poll_timeout().is_some_and(|at| now >= at) {
+        // Who sets an earlier one meanwhile rouses the driver, and it is seen at the end of this turn.
+        if self.wake_at.is_some_and(|at| now >= at) {
             conn.handle_timeout(now);
         }
-        state.take_events(&mut todo);
-        if let Some(announced) = todo.announced.take() {
-            super::compatible::check(&shared, &announced, &mut state.conn);
-        }
-        let mut turn = self.next_turn(cx, &mut state, now, input);
-        // Filling the batch may have let calls go that were held; what that leads to may have to be written.
-        state.take_events(&mut todo);
-        if matches!(turn, Turn::Sleep) && self.pipe.batch.is_empty() && state.conn.has_output() {
-            state.park.awake();
-            turn = Turn::Again;
-        }
-        drop(state);
-        self.follow_up(&mut todo, now);
-        self.todo = todo;
-        turn
     }
 
     /// What comes next, decided under the lock that saw what there is to do.
-    fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, input: &Input) -> Turn {
+    fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, more_to_read: bool) -> Turn {
         let conn = &mut state.conn;
         if conn.is_over() {
             state.park.awake();
             return Turn::Close;
         }
-        let mut turn = Turn::Sleep;
+        let mut turn = if more_to_read { Turn::Again } else { Turn::Sleep };
         if self.pipe.batch.is_empty() && conn.has_output() {
-            let others = conn.in_flight().calling + conn.in_flight().serving > 1;
-            if self.gathers && !self.gathered && others {
+            if self.gathers && !self.gathered && conn.is_busy() {
                 self.gathered = true;
                 turn = Turn::Gather;
             } else {
                 self.gathered = false;
                 conn.poll_batch(now, &mut self.pipe.batch);
-                turn = Turn::Again;
             }
-        } else if matches!(input, Input::Bytes) {
-            turn = Turn::Again;
         }
         self.wake_at = conn.poll_timeout();
         match turn {
@@ -203,11 +237,14 @@ impl Driver {
 
     /// Wakes and hands on, with the lock released.
     fn follow_up(&mut self, todo: &mut Todo, now: Instant) {
+        let runs = &self.shared.runs;
         if !todo.work.is_empty() {
-            self.shared.runs.deliver(&self.shared, &mut todo.work, now);
+            self.watches |= runs.deliver(&self.shared, &mut todo.work, now);
         }
-        if let Some(at) = self.shared.runs.check_busy(&self.shared, now) {
-            self.wake_at = Some(self.wake_at.map_or(at, |wake| wake.min(at)));
+        if self.watches {
+            let look_again = runs.check_busy(&self.shared, now);
+            self.watches = look_again.is_some();
+            self.wake_at = look_again.into_iter().chain(self.wake_at).min();
         }
         self.shared.settle(todo);
     }
@@ -223,14 +260,21 @@ impl Driver {
     }
 
     /// Sets the alarm for the next timeout. True: it is due already.
-    fn arm(&mut self, cx: &mut Cx<'_>) -> bool {
+    fn arm(&mut self, cx: &mut Cx<'_>, now: Instant) -> bool {
         let Some(at) = self.wake_at else { return false };
-        let at = tokio::time::Instant::from_std(at);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        // An alarm that is too early is kept: it costs one turn, resetting costs one a call.
-        if sleep.deadline() > at || sleep.is_elapsed() {
-            sleep.as_mut().reset(at);
+        if at <= now {
+            return true;
         }
+        let at = tokio::time::Instant::from_std(at);
+        // An alarm that is too early is kept: it costs one turn, resetting costs one a call.
+        let sleep = match &mut self.sleep {
+            Some(sleep) if sleep.deadline() <= at && !sleep.is_elapsed() => return false,
+            Some(sleep) => {
+                sleep.as_mut().reset(at);
+                sleep
+            }
+            None => self.sleep.insert(Box::pin(tokio::time::sleep_until(at))),
+        };
         sleep.as_mut().poll(cx).is_ready()
     }
 }

@@ -52,6 +52,15 @@ pub(super) enum Job {
     Push(InboundPush),
 }
 
+impl Job {
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Call(call) => call.cost,
+            Self::Push(_) => 0,
+        }
+    }
+}
+
 /// A lane runs one push at a time (wire 10.2).
 #[derive(Debug, Default)]
 struct LaneRuns {
@@ -78,8 +87,9 @@ impl Resolved {
 }
 
 impl Runs {
-    /// Takes what the driver read. Called with no lock held.
-    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) {
+    /// Takes what the driver read. Called with no lock held. True: somebody may have to wait, so
+    /// [`check_busy`](Self::check_busy).
+    pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) -> bool {
         let mut queue = self.0.lock();
         for work in work.drain(..) {
             match work {
@@ -89,8 +99,12 @@ impl Runs {
             }
         }
         if queue.ready.is_empty() {
-            return;
+            return false;
         }
+        // One alone, of a runner that has nothing else to do, has nobody behind it, nor is its credit missed.
+        let alone = queue.ready.len() == 1 && queue.freed == 0 && !queue.is_polling();
+        let large = shared.config.receive_budget as u64 / 8;
+        let waits = !alone || queue.ready.iter().any(|job| job.cost() > large);
         // From now on somebody waits behind the handler that is being polled, if one is.
         queue.busy_since.get_or_insert(now);
         if let Some(waker) = queue.asleep.take() {
@@ -99,13 +113,13 @@ impl Runs {
         } else if queue.in_charge == 0 {
             queue.take_over(shared);
         }
+        waits
     }
 
     /// Has another runner take over from one that has been busy for too long. `Some`: look again then.
     pub(crate) fn check_busy(&self, shared: &Arc<Shared>, now: Instant) -> Option<Instant> {
         let mut queue = self.0.lock();
-        let polls = queue.in_charge != 0 && queue.asleep.is_none();
-        if !polls || (queue.ready.is_empty() && queue.freed == 0) {
+        if !queue.is_polling() || (queue.ready.is_empty() && queue.freed == 0) {
             return None;
         }
         let since = *queue.busy_since.get_or_insert(now);
@@ -180,7 +194,7 @@ impl Runs {
         match asleep {
             Some(waker) => waker.wake(),
             // The driver looks whether the runner is stuck.
-            None if stuck => shared.with(|_| ()),
+            None if stuck => shared.with(|state| state.runner_waits = true),
             None => {}
         }
     }
@@ -232,6 +246,11 @@ impl Drop for Detached {
 }
 
 impl Queue {
+    /// Whether a runner is at work.
+    fn is_polling(&self) -> bool {
+        self.in_charge != 0 && self.asleep.is_none()
+    }
+
     fn finished(&self) -> bool {
         self.detached == 0 && self.lanes.iter().all(|lane| !lane.busy)
     }
@@ -248,9 +267,7 @@ impl Queue {
     /// The next job; its cost is free again, since it is handed on (wire 7.5).
     pub(super) fn take_job(&mut self) -> Option<Job> {
         let job = self.ready.pop_front()?;
-        if let Job::Call(call) = &job {
-            self.freed += call.cost;
-        }
+        self.freed += job.cost();
         Some(job)
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct State {
     /// The lane of each push method that was used.
     lanes: HashMap<usize, u32>,
     services: HashMap<&'static str, u32>,
+    /// A push waits behind the handler that the runner polls: the driver must look whether that goes on.
+    pub(crate) runner_waits: bool,
     pub(crate) ready: bool,
     /// Whether new calls have a chance, for those who ask without the lock.
     takes_calls: Arc<AtomicBool>,
@@ -109,6 +111,7 @@ impl State {
             watchers: Wakers::default(),
             lanes: HashMap::new(),
             services: HashMap::new(),
+            runner_waits: false,
             ready: false,
             regrant: false,
             has_left: false,
