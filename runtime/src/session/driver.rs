@@ -212,6 +212,7 @@ impl Driver {
 
     /// What comes next, decided under the lock that saw what there is to do.
     fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, more_to_read: bool) -> Turn {
+        self.gathered |= std::mem::take(&mut state.has_gathered);
         let conn = &mut state.conn;
         if conn.is_over() {
             state.park.awake();

@@ -3,6 +3,7 @@
 //! so that handlers never hold the connection up.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
@@ -21,13 +22,16 @@ use crate::router::{Target, kind_word};
 use crate::service::{Handling, Incoming};
 use crate::{MethodKind, Raw, Status};
 
-/// Jobs that a runner runs before it lets other tasks run.
-const BURST: usize = 64;
+/// Jobs that a runner runs before it lets the driver write the replies: half of those that wait, within these. The other
+/// end then works on the first half while the second is run, where otherwise the two would take turns.
+const BURST: RangeInclusive<usize> = 16..=256;
 
 /// One runner.
 pub(super) struct Runner {
     shared: Arc<Shared>,
     number: u64,
+    /// How many jobs more this poll runs; 0 before the first.
+    burst: usize,
     /// A copy of what the peer's route numbers stand for.
     targets: Vec<Resolved>,
     /// A call was given up that may be the one to be run: look before it is.
@@ -39,12 +43,17 @@ impl Future for Runner {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
         let this = self.get_mut();
-        for _ in 0..BURST {
+        this.burst = 0;
+        loop {
             match this.next_job(cx) {
                 Next::Job(Job::Call(call), now) => this.run_call(call, now),
                 Next::Job(Job::Push(push), _) => this.run_push(push),
                 Next::Sleep => return Poll::Pending,
                 Next::Leave => return Poll::Ready(()),
+            }
+            this.burst -= 1;
+            if this.burst == 0 {
+                break;
             }
         }
         this.shared.runs.give_back(&this.shared);
@@ -62,7 +71,7 @@ enum Next {
 
 impl Runner {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, number, targets: Vec::new(), any_stopped: false }
+        Self { shared, number, burst: 0, targets: Vec::new(), any_stopped: false }
     }
 
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
@@ -76,6 +85,9 @@ impl Runner {
                 return Next::Leave;
             }
             if let Some(job) = queue.take_job() {
+                if self.burst == 0 {
+                    self.burst = (queue.ready.len() / 2).clamp(*BURST.start(), *BURST.end());
+                }
                 let now = clock::now();
                 // It matters only if somebody waits behind this job.
                 queue.busy_since = (!queue.ready.is_empty()).then_some(now);

@@ -136,11 +136,15 @@ impl Runs {
         None
     }
 
-    /// Gives back the costs of the calls that were handed on.
+    /// Gives back the costs of the calls that were handed on. There may be replies to write, and no use in waiting for
+    /// more.
     pub(super) fn give_back(&self, shared: &Shared) {
         let freed = std::mem::take(&mut self.0.lock().freed);
         if freed > 0 {
-            shared.with(|state| state.conn.free_calls(freed));
+            shared.with(|state| {
+                state.has_gathered = true;
+                state.conn.free_calls(freed);
+            });
         }
     }
 

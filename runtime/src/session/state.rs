@@ -63,6 +63,8 @@ pub(crate) struct State {
     /// The lane of each push method that was used.
     lanes: HashMap<usize, u32>,
     services: HashMap<&'static str, u32>,
+    /// The runner has gathered replies: the driver need not wait for more.
+    pub(crate) has_gathered: bool,
     /// A push waits behind the handler that the runner polls: the driver must look whether that goes on.
     pub(crate) runner_waits: bool,
     pub(crate) ready: bool,
@@ -111,6 +113,7 @@ impl State {
             watchers: Wakers::default(),
             lanes: HashMap::new(),
             services: HashMap::new(),
+            has_gathered: false,
             runner_waits: false,
             ready: false,
             regrant: false,
