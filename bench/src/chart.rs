@@ -11,14 +11,17 @@ const LINE: f64 = 22.0;
 const HEAD: f64 = 46.0;
 /// Where a panel's bars begin and end.
 const LEFT: f64 = 110.0;
-const RIGHT: f64 = PANEL - 110.0;
+const RIGHT: f64 = PANEL - 100.0;
+/// The same for latencies: more is written beside them.
+const RIGHT_LATENCY: f64 = PANEL - 190.0;
 
 /// A case's name and rows.
 type Part<'a> = (&'a str, Vec<&'a Row>);
 
 /// Bars of the median rate, with a line from the lowest to the highest.
 pub fn rates(parts: &[Part<'_>]) -> String {
-    panels("calls a second: median, lowest, highest", parts, |svg, row, rows, [x, y]| {
+    let rated = with(parts, |row| row.rps);
+    panels("calls a second: median, lowest, highest", &rated, |svg, row, rows, [x, y]| {
         let Some(rps) = row.rps else { return };
         let most = rows.iter().filter_map(|row| row.rps_max).fold(1.0, f64::max);
         let at = |value: f64| x + LEFT + (RIGHT - LEFT) * value / most;
@@ -31,11 +34,13 @@ pub fn rates(parts: &[Part<'_>]) -> String {
 
 /// The median, 99 % and 99.9 % of the latencies, on a logarithmic scale.
 pub fn latencies(parts: &[Part<'_>]) -> String {
-    panels("latency in µs, logarithmic: p50, p99, p99.9", parts, |svg, row, rows, [x, y]| {
+    let timed = with(parts, |row| row.p50_us);
+    panels("latency in µs, logarithmic: p50, p99, p99.9", &timed, |svg, row, rows, [x, y]| {
         let (Some(p50), Some(p99), Some(p999)) = (row.p50_us, row.p99_us, row.p999_us) else { return };
         let least = rows.iter().filter_map(|row| row.p50_us).fold(f64::MAX, f64::min).ln();
         let most = rows.iter().filter_map(|row| row.p999_us).fold(1.0, f64::max).ln();
-        let at = |value: f64| x + LEFT + (RIGHT - LEFT) * (value.ln() - least) / (most - least).max(0.1);
+        let at =
+            |value: f64| x + LEFT + (RIGHT_LATENCY - LEFT) * (value.ln() - least) / (most - least).max(0.1);
         let middle = y + LINE / 2.0;
         svg.line([at(p50), middle], [at(p999), middle], "axis");
         for (value, radius) in [(p50, 6.0), (p99, 4.0), (p999, 3.0)] {
@@ -46,14 +51,17 @@ pub fn latencies(parts: &[Part<'_>]) -> String {
     })
 }
 
+/// The cases with something to draw.
+fn with<'a>(parts: &[Part<'a>], value: impl Fn(&Row) -> Option<f64>) -> Vec<Part<'a>> {
+    parts.iter().filter(|(_, rows)| rows.iter().any(|row| value(row).is_some())).cloned().collect()
+}
+
 /// Lays the panels out; `draw` draws a row of one at a point.
 fn panels(title: &str, parts: &[Part<'_>], draw: impl Fn(&mut Svg, &Row, &[&Row], [f64; 2])) -> String {
     let mut svg = Svg::new(WIDTH);
     svg.text([16.0, 26.0], Anchor::Start, "head", title);
     let mut top = 40.0;
-    let timed: Vec<&Part<'_>> =
-        parts.iter().filter(|(_, rows)| rows.iter().any(|row| row.rps.is_some())).collect();
-    for pair in timed.chunks(2) {
+    for pair in parts.chunks(2) {
         for (column, (case, rows)) in pair.iter().enumerate() {
             let x = column as f64 * PANEL;
             svg.text([x + 16.0, top + 30.0], Anchor::Start, "head", case);

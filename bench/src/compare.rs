@@ -25,7 +25,8 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Error> {
     }
     let facts = [machine::facts(), vec![plan.how()]].concat();
     let (rows, failures) = plan.run();
-    let report = Report { facts, cases: &plan.cases, rows };
+    let peers = plan.peers.iter().map(|built| built.peer.name).collect();
+    let report = Report { facts, cases: &plan.cases, peers, rows };
     print!("\n{}", report.text());
     if let Some(folder) = out(arguments) {
         report.save(&folder)?;

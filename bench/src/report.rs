@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::cases::Case;
 use crate::row::Row;
-use crate::table::{Table, number};
+use crate::table::{Table, number, short};
 use crate::{Error, chart, peers};
 
 pub struct Report<'a> {
     pub facts: Vec<String>,
     pub cases: &'a [Case],
+    pub peers: Vec<&'a str>,
     pub rows: Vec<Row>,
 }
 
@@ -24,11 +25,42 @@ impl Report<'_> {
             .filter(|(_, rows): &(_, Vec<_>)| !rows.is_empty())
     }
 
+    /// Everything in short, then case by case.
     pub fn text(&self) -> String {
         let table = |(case, rows): (&Case, Vec<&Row>)| {
             format!("**{}**: {}\n\n{}\n", case.name, case.about, table(&rows))
         };
-        self.parts().map(table).collect()
+        let details: String = self.parts().map(table).collect();
+        format!("{}\n{details}", self.overview())
+    }
+
+    /// A line a case, a column a peer. A dash: it cannot do that, or failed.
+    fn overview(&self) -> String {
+        let head = |what: &str| [&[what.to_owned()], &*self.names()].concat();
+        let rates = self.matrix(head("calls/s"), |row| row.rps.map(short));
+        let cpu = self.matrix(head("CPU µs a call, both ends"), |row| {
+            row.cpu_s_per_million.map(|cpu| number(Some(cpu)))
+        });
+        let memory =
+            self.matrix(head("KiB a connection"), |row| row.kib_per_connection.map(|kib| number(Some(kib))));
+        [rates, cpu, memory].into_iter().flatten().map(|table| table + "\n").collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.peers.iter().map(|&peer| peer.to_owned()).collect()
+    }
+
+    fn matrix(&self, head: Vec<String>, cell: impl Fn(&Row) -> Option<String>) -> Option<String> {
+        let mut table = Table::new(head);
+        for (case, rows) in self.parts() {
+            let of = |peer: &&str| rows.iter().find(|row| row.peer == **peer).and_then(|row| cell(row));
+            let cells: Vec<_> = self.peers.iter().map(of).collect();
+            if cells.iter().any(Option::is_some) {
+                let cells = cells.into_iter().map(|cell| cell.unwrap_or("-".into()));
+                table.line([case.name.to_owned()].into_iter().chain(cells).collect::<Vec<_>>());
+            }
+        }
+        table.has_lines().then(|| table.render())
     }
 
     fn page(&self) -> String {
@@ -48,7 +80,7 @@ impl Report<'_> {
 }
 
 fn table(rows: &[&Row]) -> String {
-    let mut table = Table::new([
+    let head = [
         "peer",
         "version",
         "calls/s",
@@ -65,9 +97,11 @@ fn table(rows: &[&Row]) -> String {
         "switches",
         "segments",
         "server MiB",
+        "others",
         "KiB/conn",
         "client KiB/conn",
-    ]);
+    ];
+    let mut table = Table::new(head.map(str::to_owned).to_vec());
     let raw = rows.iter().find(|row| row.peer == peers::RAW_TCP).and_then(|row| row.rps);
     for row in rows {
         let of_raw = row.rps.zip(raw).map(|(rps, raw)| rps / raw);
@@ -92,6 +126,7 @@ fn table(rows: &[&Row]) -> String {
             number(row.switches_per_call),
             number(row.segments_per_call),
             number(Some(row.server_rss_kib as f64 / 1024.0)),
+            number(row.others_cores),
             number(row.kib_per_connection),
             number(row.client_kib_per_connection),
         ]);

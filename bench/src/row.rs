@@ -26,6 +26,8 @@ pub struct Row {
     pub switches_per_call: Option<f64>,
     pub segments_per_call: Option<f64>,
     pub server_rss_kib: u64,
+    /// Cores that something else used meanwhile: above a tenth or so, the rates are not to be trusted.
+    pub others_cores: Option<f64>,
     pub kib_per_connection: Option<f64>,
     pub client_kib_per_connection: Option<f64>,
     pub runs: usize,
@@ -60,6 +62,7 @@ impl Row {
             switches_per_call: per_call(|s| (s.client.switches + s.server.switches) as f64),
             segments_per_call: per_call(|s| s.segments as f64),
             server_rss_kib: median(&|s| Some(s.server_rss_kib as f64)).unwrap_or(0.0) as u64,
+            others_cores: median(&|s| (s.seconds > 0.0).then(|| s.others_cpu_s / s.seconds)),
             kib_per_connection: median(&|s| s.kib_per_connection.map(|[server, _]| server)),
             client_kib_per_connection: median(&|s| s.kib_per_connection.map(|[_, client]| client)),
             runs: samples.len(),

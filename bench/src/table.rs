@@ -5,8 +5,12 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new<const N: usize>(head: [&str; N]) -> Self {
-        Self { lines: vec![head.map(str::to_owned).to_vec()] }
+    pub fn new(head: Vec<String>) -> Self {
+        Self { lines: vec![head] }
+    }
+
+    pub fn has_lines(&self) -> bool {
+        self.lines.len() > 1
     }
 
     pub fn line(&mut self, cells: impl Into<Vec<String>>) {
@@ -41,6 +45,16 @@ impl Table {
     }
 }
 
+/// Three digits: `1.23 M`, `82.2 k`.
+pub fn short(value: f64) -> String {
+    let (value, unit) = match value {
+        1e6.. => (value / 1e6, " M"),
+        1e3.. => (value / 1e3, " k"),
+        _ => (value, ""),
+    };
+    number(Some(value)) + unit
+}
+
 /// Three digits or so, thousands apart; a dash for nothing.
 pub fn number(value: Option<f64>) -> String {
     let Some(value) = value else { return "-".into() };
@@ -63,17 +77,18 @@ pub fn number(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, number};
+    use super::{Table, number, short};
 
     #[test]
     fn numbers_are_short() {
         let shown = [1.234, 12.34, 123.4, 1_234.5, 1_234_567.0].map(|value| number(Some(value)));
         assert_eq!(shown, ["1.23", "12.3", "123", "1,234", "1,234,567"]);
+        assert_eq!([2_366_120.0, 85_478.0, 557.0].map(short), ["2.37 M", "85.5 k", "557"]);
     }
 
     #[test]
     fn a_column_without_values_is_left_out() {
-        let mut table = Table::new(["peer", "a", "b"]);
+        let mut table = Table::new(["peer", "a", "b"].map(str::to_owned).to_vec());
         table.line(["x", "-", "1"].map(str::to_owned));
         assert_eq!(table.render(), "| peer |  b |\n|------|---:|\n| x    |  1 |\n");
     }

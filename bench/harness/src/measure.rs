@@ -8,7 +8,7 @@ use bench_job::{Job, Kind, Latency, Sample, Usage};
 use hdrhistogram::Histogram;
 use tokio::time::sleep;
 
-use crate::usage::{memory_kib, segments, usage};
+use crate::usage::{machine_cpu_s, memory_kib, segments, usage};
 use crate::{Error, Peer, Result, closed, idle, open, push};
 
 /// How long a server may take to listen.
@@ -70,11 +70,13 @@ pub(crate) struct Used {
     client: Usage,
     server: Usage,
     segments: u64,
+    machine_cpu_s: f64,
 }
 
 impl Used {
     pub(crate) fn so_far(server_pid: u32) -> Self {
-        Self { client: usage(process::id()), server: usage(server_pid), segments: segments() }
+        let (client, server) = (usage(process::id()), usage(server_pid));
+        Self { client, server, segments: segments(), machine_cpu_s: machine_cpu_s() }
     }
 
     pub(crate) fn since(self, before: Self) -> Self {
@@ -86,12 +88,14 @@ impl Used {
             client: minus(self.client, before.client),
             server: minus(self.server, before.server),
             segments: self.segments.saturating_sub(before.segments),
+            machine_cpu_s: self.machine_cpu_s - before.machine_cpu_s,
         }
     }
 
     pub(crate) fn sample(self, calls: u64, seconds: f64) -> Sample {
-        let Self { client, server, segments } = self;
-        Sample { calls, seconds, client, server, segments, ..Sample::default() }
+        let Self { client, server, segments, machine_cpu_s } = self;
+        let others_cpu_s = (machine_cpu_s - client.cpu_s - server.cpu_s).max(0.0);
+        Sample { calls, seconds, client, server, segments, others_cpu_s, ..Sample::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::hint::spin_loop;
 use std::time::Duration;
 
 use bench_job::Usage;
+use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Burns CPU of this thread; time in which the thread does not run does not count.
@@ -52,6 +53,16 @@ pub(crate) fn segments() -> u64 {
     let (Some(names), Some(values)) = (tcp.next(), tcp.next()) else { return 0 };
     let mut columns = names.split_whitespace().zip(values.split_whitespace());
     columns.find(|(name, _)| *name == "OutSegs").map_or(0, |(_, value)| first_number(value))
+}
+
+/// CPU time of everything on this machine so far, in seconds; what a hypervisor took away counts too.
+pub(crate) fn machine_cpu_s() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = line.split_whitespace().skip(1).map(first_number).collect();
+    // user, nice, system, (idle, iowait,) irq, softirq, steal; the rest is in user already.
+    let busy = [0, 1, 2, 5, 6, 7].into_iter().filter_map(|column| ticks.get(column)).sum::<u64>();
+    busy as f64 / clock_ticks_per_second() as f64
 }
 
 fn first_number(text: &str) -> u64 {

@@ -92,6 +92,8 @@ pub struct Sample {
     pub kib_per_connection: Option<[f64; 2]>,
     /// TCP segments that left, from either end (and from anything else in the same network namespace).
     pub segments: u64,
+    /// CPU that neither process used: how much the machine did beside.
+    pub others_cpu_s: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
