@@ -49,11 +49,11 @@ def brief(data):
 class Checked(Connection):
     """The client, and what the checks need beside: what it saw, PING, a drain, calls served by
     handler(route, payload), and FRAGMENTs that can be held back, the last of each message."""
-    def __init__(self, host, port, handler=None, agent="against_server.py", **options):
+    def __init__(self, host, port, handler=None, **options):
         self.handler, self.asked, self.asking, self.held = handler, [], {}, None
         self.posted, self.seen, self.pings, self.pushed = [], [], 0, 0
         self.pong, self.goaway = {"number": 0}, None
-        options.setdefault("ours", OURS | {"agent": [agent]})
+        options.setdefault("ours", OURS | {"agent": ["against_server.py"]})
         super().__init__(host, port, on_push=lambda *push: self.posted.append(push), **options)
 
     def send(self, kind, id=0, flags=(), **fields):
@@ -149,7 +149,7 @@ def status(conn, expected, rule, call, not_run=None):
 
 
 class Server:
-    """Where it is, and a connection for the checks, made anew if a check has lost it."""
+    """Where it is, and the connection of the check that runs: one that nobody reads dies (11.2)."""
     def __init__(self, host, port):
         self.host, self.port, self.conn = host, port, None
 
@@ -157,8 +157,7 @@ class Server:
         return Checked(self.host, self.port, **options)
 
     def main(self):
-        if not self.conn:
-            self.conn = self.dial(handler=self.ask)
+        self.conn = self.dial(handler=self.ask)
         return self.conn
 
     def ask(self, route, payload):
@@ -195,9 +194,9 @@ def initial_settings(server):
     conn.close()
     conn = server.dial(ours={})  # one more than is paid for waits: BLOCKED, then it follows the credit
     calls = [conn.call(SERVICE + "Echo", bytes(50000)) for _ in range(3)]
-    conn.wait(lambda: ("BLOCKED", 0) in conn.seen)
-    done = sum(map(bool, calls))
-    expect(done == 2, "two replies of 50,000 bytes within 131,072, and BLOCKED (7.6)", done)
+    conn.wait(lambda: ("BLOCKED", 0) in conn.seen and sum(map(bool, calls)) >= 2)
+    conn.flush()
+    expect(not all(calls), "two replies of 50,000 bytes within 131,072, not three (7.4)", calls)
     conn.send("CREDIT", 0, ["REPLIES"], total=200000)
     for call in calls:
         right(conn, call, bytes(50000), bytes(50000))
@@ -351,9 +350,7 @@ def cancels(server):
 @check
 def large_beside_small(server):
     "small calls, pushes and PINGs pass large messages, going and coming"
-    conn, other = server.dial(), server.main()
-    # Nothing more than this may be on the way here once we read no more.
-    conn.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)
+    conn = server.dial()
     count = min(3, (conn.peer["calls credit"] - 64 * KIB) // (4 * MIB + 200))
     expect(count >= 1, "calls credit for a large message and small ones", conn.peer)
     payload, mark = RANDOM.randbytes(4 * MIB), RANDOM.randbytes(64)
@@ -366,11 +363,12 @@ def large_beside_small(server):
     expect(not any(large), "no answer to a CALL whose message is not whole (8.1)")
     conn.release()
     # Coming: we read nothing until the server has the whole of them, the small CALL behind them and
-    # the PUSH behind that, which we see by another connection; so most of the large REPLYs is
-    # still with the server when it has the small one to send.
+    # the PUSH behind that, which we see by another connection. What the transport has taken of the
+    # large REPLYs by then is less than half: the rest is behind the small one, or beside it.
     small = conn.call(SERVICE + "Reverse", b"small")
     conn.push(SERVICE + "Note", mark)
     conn.send("PING", number=1000)
+    other = server.dial()
     while mark not in other.answer(other.call(SERVICE + "Notes"))["message"]:
         time.sleep(0.01)
     for _ in range(50):
@@ -385,6 +383,7 @@ def large_beside_small(server):
     before = {kind: at for at, (kind, id) in enumerate(conn.seen[:last])
               if kind == "PONG" or kind == "REPLY" and id not in numbers}
     conn.close()
+    other.close()
     expect({*before} == {"REPLY", "PONG"}, "the REPLY of a small call and a PONG before the last "
            f"frame of {count} REPLYs of 4 MiB (6.1: other frames may come between)", before)
     return f"of {last + 1} frames of {count} x 4 MiB, before the last: {before}"
@@ -590,7 +589,6 @@ def drain(server):
     conn = server.main()
     same(conn, "Echo", b"the other connection", b"the other connection")
     conn.close()
-    server.conn = None
 
 
 def main(address, names):
@@ -608,7 +606,9 @@ def main(address, names):
             said = f"{why if isinstance(why, Failed) else repr(why)}"
             if server.conn and server.conn.goaway:
                 said += f"\n       and the connection ended: {server.conn.goaway}"
-            server.conn = None  # a new one for the next
+        if server.conn:
+            server.conn.socket.close()
+            server.conn = None
         took = f"[{time.monotonic() - begin:.1f} s]"
         print(f"{verdict} {function.__name__}: {function.__doc__} {took}", flush=True)
         print(end=f"       {said}\n" if said else "", flush=True)
