@@ -1,4 +1,4 @@
-//! The guide's code, compiled as doctests; what blocks is `no_run`, the rest runs. `tests/guide.rs` holds its texts.
+//! The guide's code, compiled as doctests; what blocks is `no_run`, the rest runs. `tests/guide/` holds its texts.
 
 macro_rules! pages {
     ($($name:ident = $path:literal;)*) => {
