@@ -70,22 +70,19 @@ impl Default for Config {
 const FRAME_SLACK: usize = 2_048;
 
 impl Config {
-    /// Refuses what cannot work, naming the knob to turn.
+    /// Refuses what cannot work, naming the knob to turn: first each by itself, then what does not go together.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        for (knob, wait) in [("keepalive", self.keepalive_pong), ("write_stall", self.write_stall)] {
-            if wait.is_zero() {
-                return Err(Error::Config { knob, problem: "is zero".into() });
+        let waits = [
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("timeout", self.timeout),
+            ("max_timeout", self.max_timeout),
+            ("keepalive", Some(self.keepalive_pong)),
+            ("write_stall", Some(self.write_stall)),
+        ];
+        for (knob, wait) in waits {
+            if wait.is_some_and(|wait| wait.is_zero()) {
+                return Err(Error::zero(knob));
             }
-        }
-        let least = self.max_message.saturating_add(self.max_metadata).saturating_add(64 + 1_024);
-        if self.receive_budget < least {
-            return Err(Error::Config {
-                knob: "receive_budget",
-                problem: format!(
-                    "is {} bytes, too little for one message of `max_message` with its metadata ({least})",
-                    self.receive_budget
-                ),
-            });
         }
         let limits = [
             ("max_message", self.max_message, 65_536, (u32::MAX / 2) as usize),
@@ -105,8 +102,15 @@ impl Config {
                 });
             }
         }
-        if self.connect_timeout.is_zero() {
-            return Err(Error::Config { knob: "connect_timeout", problem: "is zero".into() });
+        let least = self.max_message.saturating_add(self.max_metadata).saturating_add(64 + 1_024);
+        if self.receive_budget < least {
+            return Err(Error::Config {
+                knob: "receive_budget",
+                problem: format!(
+                    "is {} bytes, too little for one message of `max_message` with its metadata ({least})",
+                    self.receive_budget
+                ),
+            });
         }
         Ok(())
     }
@@ -146,21 +150,22 @@ macro_rules! config_setters {
             self
         }
 
-        /// The time limit of calls made over this session whose method and caller set none. Default 30 s;
-        /// `None` lets them wait for ever. Pushes wait for room as long.
+        /// The time limit of calls made over this session whose method and caller set none. Default 30 s, more than
+        /// zero; `None` lets them wait for ever. Pushes wait for room as long.
         pub fn timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
             self.config.timeout = limit.into();
             self
         }
 
-        /// The longest that a handler may take, whatever the caller asked for. Default: no such limit.
+        /// The longest that a handler may take, whatever the caller asked for. Default: no such limit; more than
+        /// zero.
         pub fn max_timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
             self.config.max_timeout = limit.into();
             self
         }
 
         /// Ping after so much silence, and take the other end for dead when `pong` more have passed without a
-        /// byte. Default 20 s and 10 s; with an `idle` of zero it never pings.
+        /// byte. Default 20 s and 10 s; with an `idle` of zero it never pings, and a `pong` of zero is refused.
         pub fn keepalive(mut self, idle: ::std::time::Duration, pong: ::std::time::Duration) -> Self {
             self.config.keepalive_idle = idle;
             self.config.keepalive_pong = pong;
@@ -168,13 +173,13 @@ macro_rules! config_setters {
         }
 
         /// Take the other end for dead when it reads nothing for so long while there is something to write.
-        /// Default 30 s.
+        /// Default 30 s, more than zero.
         pub fn write_stall(mut self, limit: ::std::time::Duration) -> Self {
             self.config.write_stall = limit;
             self
         }
 
-        /// The largest message, sent or received, in bytes. Default 4 MiB, at least 64 KiB.
+        /// The largest message, sent or received, in bytes. Default 4 MiB, 64 KiB to 2 GiB.
         pub fn max_message(mut self, bytes: usize) -> Self {
             self.config.max_message = bytes;
             self
@@ -186,13 +191,13 @@ macro_rules! config_setters {
             self
         }
 
-        /// How many calls the other end may have in flight here. Default 4,096, at least 64.
+        /// How many calls the other end may have in flight here. Default 4,096, 64 to 1,048,576.
         pub fn max_in_flight(mut self, calls: u32) -> Self {
             self.config.max_in_flight = calls;
             self
         }
 
-        /// The most metadata that a call, reply or push may bring, in bytes. Default 16 KiB, at least 4 KiB.
+        /// The most metadata that a call, reply or push may bring, in bytes. Default 16 KiB, 4 KiB to 16 MiB.
         pub fn max_metadata(mut self, bytes: usize) -> Self {
             self.config.max_metadata = bytes;
             self
@@ -207,26 +212,26 @@ macro_rules! config_setters {
         }
 
         /// How many bytes of pushes that no handler has taken yet a lane may hold; each counts 64 bytes more.
-        /// Default 1 MiB; less than 16 KiB counts as that. One push may be larger, if the lane is empty.
+        /// Default 1 MiB, 16 KiB to 1 GiB. One push may be larger, if the lane is empty.
         pub fn lane_credit(mut self, bytes: usize) -> Self {
             self.config.lane_credit = bytes;
             self
         }
 
-        /// How many lanes of pushes the other end may use. Default 16, at least 4.
+        /// How many lanes of pushes the other end may use. Default 16, 4 to 65,536.
         pub fn max_lanes(mut self, lanes: u32) -> Self {
             self.config.max_lanes = lanes;
             self
         }
 
-        /// How many routes the other end may give a number. Default 1,024, at least 64; more are sent by name.
+        /// How many routes the other end may give a number. Default 1,024, 64 to 65,536; more are sent by name.
         pub fn max_bindings(mut self, routes: u32) -> Self {
             self.config.max_bindings = routes;
             self
         }
 
-        /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB. With 8 times as
-        /// many, calls of the other end wait too.
+        /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB, 16 KiB to 1 GiB.
+        /// With 8 times as many, calls of the other end wait too.
         pub fn send_buffer(mut self, bytes: usize) -> Self {
             self.config.send_buffer = bytes;
             self

@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// The connection has ended; the reason says who ended it and why.
     Closed(Reason),
-    /// A setting cannot be kept together with another.
+    /// A setting cannot work, by itself or together with another.
     Config {
         /// The setter to change.
         knob: &'static str,
@@ -86,6 +86,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The setting `knob` must be more than zero, and is not.
+    pub(crate) fn zero(knob: &'static str) -> Self {
+        Self::Config { knob, problem: "is zero".into() }
+    }
+
     /// The code of the status that this failure becomes.
     pub(crate) fn code(&self) -> Code {
         match self {

@@ -91,7 +91,7 @@ impl Server {
 
     config_setters!();
 
-    /// How many connections to take; more are refused with a reason. Default 10,000.
+    /// How many connections to take; more are refused with a reason. Default 10,000, at least one.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -109,6 +109,9 @@ impl Server {
     /// [`Error::Uri`] and [`Error::Config`] for wrong settings, [`Error::Bind`] if an address cannot be had.
     pub async fn bind(self) -> Result<Bound, Error> {
         self.config.check()?;
+        if self.max_connections == 0 {
+            return Err(Error::zero("max_connections"));
+        }
         let mut listeners = Vec::with_capacity(self.uris.len());
         for uri in &self.uris {
             listeners.push(Listener::bind(&Uri::parse(uri)?).await?);

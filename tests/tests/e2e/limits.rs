@@ -121,29 +121,37 @@ async fn the_call_past_the_limit_in_flight_waits_and_then_goes() {
 #[tokio::test]
 async fn settings_that_cannot_work_name_their_knob() {
     type Set = fn(Server) -> Server;
-    let wrong: [(&str, Set); 13] = [
+    let wrong: [(&str, Set); 22] = [
         ("max_message", |s| s.max_message(1)),
+        ("max_message", |s| s.max_message(usize::MAX)),
         ("max_fragment", |s| s.max_fragment(1)),
-        ("max_metadata", |s| s.max_metadata(1)),
-        ("max_in_flight", |s| s.max_in_flight(63)),
-        ("max_lanes", |s| s.max_lanes(3)),
-        ("max_bindings", |s| s.max_bindings(1)),
-        ("receive_budget", |s| s.receive_budget(1 << 20)),
-        ("max_message", |s| s.max_message(usize::MAX).receive_budget(usize::MAX)),
         ("max_fragment", |s| s.max_fragment(usize::MAX)),
+        ("max_metadata", |s| s.max_metadata(1)),
+        ("max_metadata", |s| s.max_metadata(usize::MAX)),
+        ("max_in_flight", |s| s.max_in_flight(63)),
+        ("max_in_flight", |s| s.max_in_flight(u32::MAX)),
+        ("max_lanes", |s| s.max_lanes(3)),
+        ("max_lanes", |s| s.max_lanes(u32::MAX)),
+        ("max_bindings", |s| s.max_bindings(1)),
+        ("max_bindings", |s| s.max_bindings(u32::MAX)),
+        ("receive_budget", |s| s.receive_budget(1 << 20)),
         ("send_buffer", |s| s.send_buffer(usize::MAX)),
         ("lane_credit", |s| s.lane_credit(usize::MAX)),
+        ("lane_credit", |s| s.lane_credit(0)),
+        ("connect_timeout", |s| s.connect_timeout(Duration::ZERO)),
+        ("timeout", |s| s.timeout(Duration::ZERO)),
+        ("max_timeout", |s| s.max_timeout(Duration::ZERO)),
         ("keepalive", |s| s.keepalive(Duration::from_secs(1), Duration::ZERO)),
         ("write_stall", |s| s.write_stall(Duration::ZERO)),
+        ("max_connections", |s| s.max_connections(0)),
     ];
     for (wanted, set) in wrong {
         let error = set(Server::new(host().router())).bind().await.unwrap_err();
         assert!(matches!(error, Error::Config { knob, .. } if knob == wanted), "{wanted}: {error}");
-        assert!(error.to_string().contains(wanted));
+        assert!(error.to_string().contains(&format!("`{wanted}` is ")), "{error}");
     }
-    let error =
-        Channel::builder("tcp://127.0.0.1:1").connect_timeout(Duration::ZERO).connect_lazy().unwrap_err();
-    assert!(matches!(error, Error::Config { knob: "connect_timeout", .. }), "{error}");
+    let error = Channel::builder("tcp://127.0.0.1:1").max_message(usize::MAX).connect_lazy().unwrap_err();
+    assert!(matches!(error, Error::Config { knob: "max_message", .. }), "{error}");
     let error = Channel::builder("nowhere").connect_lazy().unwrap_err();
     assert!(matches!(error, Error::Uri { .. }), "{error}");
 }
@@ -161,6 +169,56 @@ async fn a_budget_without_bound_is_one() {
         }
     }
     ends.idle().await;
+}
+
+#[tokio::test]
+async fn the_greatest_and_the_least_settings_work() {
+    let most = |s: Server| {
+        s.connect_timeout(Duration::MAX)
+            .timeout(Duration::MAX)
+            .max_timeout(Duration::MAX)
+            .keepalive(Duration::MAX, Duration::MAX)
+            .write_stall(Duration::MAX)
+            .drain_timeout(Duration::MAX)
+            .max_message((u32::MAX / 2) as usize)
+            .max_fragment(16 << 20)
+            .max_metadata(16 << 20)
+            .max_in_flight(1 << 20)
+            .receive_budget(usize::MAX)
+            .lane_credit(1 << 30)
+            .max_lanes(1 << 16)
+            .max_bindings(1 << 16)
+            .send_buffer(1 << 30)
+            .max_connections(usize::MAX)
+    };
+    let least = |s: Server| {
+        s.keepalive(Duration::ZERO, Duration::from_nanos(1))
+            .max_message(65_536)
+            .max_fragment(16_384)
+            .max_metadata(4_096)
+            .max_in_flight(64)
+            .receive_budget(65_536 + 4_096 + 1_088)
+            .lane_credit(16_384)
+            .max_lanes(4)
+            .max_bindings(64)
+            .send_buffer(16_384)
+            .max_connections(1)
+    };
+    let both: [fn(Server) -> Server; 2] = [most, least];
+    for settings in both {
+        let ends = Ends::with(Over::Tcp, host().router(), host().router(), settings, |c| c).await;
+        for caller in ends.both() {
+            for size in [0, 1, 65_000] {
+                let call = echo(&caller).echo(message(vec![1; size])).timeout(Duration::MAX);
+                assert_eq!(within(call).await.unwrap().payload.len(), size);
+                within(echo(&caller).note(message(vec![1; size])).timeout(Duration::MAX)).await.unwrap();
+            }
+            within(caller.flushed()).await.unwrap();
+        }
+        ends.idle().await;
+        ends.near.close();
+        within(ends.server.report()).await;
+    }
 }
 
 #[tokio::test]
