@@ -40,7 +40,7 @@ fn a_queued_call_is_withdrawn_and_its_number_and_credit_are_free() {
 fn a_large_call_that_has_begun_is_cancelled_in_the_middle() {
     let mut pair = Pair::new(&Config::default());
     let number = pair.a.call(Ask::of(1 << 20));
-    pair.a.conn.poll_batch(pair.now, &mut pair.a.batch);
+    pair.a.poll_batch();
     pair.drive_batch();
     assert_eq!(pair.b.conn.in_flight().serving, 1);
     pair.a.give_up(number);
@@ -93,8 +93,7 @@ fn a_large_reply_is_cut_by_cancel_at_any_point_with_one_terminal_frame() {
             raw.end.reply(1, body(1, 1 << 20));
             let mut heard = Vec::new();
             for _ in 0..batches {
-                raw.end.conn.poll_batch(raw.end.now, &mut raw.end.batch);
-                raw.end.settle();
+                raw.end.poll_batch();
                 let left = raw.end.batch_len();
                 let bytes = raw.end.write(left);
                 heard.extend(raw.decode(&bytes));
@@ -161,7 +160,7 @@ fn a_call_given_up_after_it_expired_is_cancelled_once() {
     raw.heard();
     raw.end.conn.handle_timeout(raw.end.now + 20 * MS);
     while raw.end.conn.poll_event().is_some() {}
-    raw.end.conn.give_up(number);
+    raw.end.give_up(number);
     assert_eq!(raw.heard().iter().filter(|frame| is_cancel(frame)).count(), 1);
 }
 
@@ -173,7 +172,7 @@ fn an_early_answer_ends_our_side_without_delay() {
             Settings { message_limit: 1 << 21, calls_credit: 1 << 22, ..Settings::initial() },
         );
         let number = raw.end.call(Ask::of(1 << 20));
-        raw.end.conn.poll_batch(raw.end.now, &mut raw.end.batch);
+        raw.end.poll_batch();
         let left = raw.end.batch_len();
         raw.end.write(left);
         // Its caller does not look yet.

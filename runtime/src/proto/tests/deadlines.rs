@@ -13,7 +13,7 @@ fn a_call_that_expires_before_it_left_was_not_run() {
         pair.to_b.stalled = true;
         // What the driver holds already cannot be taken back.
         pair.a.conn.ping();
-        pair.a.conn.poll_batch(pair.now, &mut pair.a.batch);
+        pair.a.poll_batch();
         let number = pair.a.call(Ask::of(len).within(50 * MS));
         pair.step(49 * MS);
         assert!(pair.a.answers.is_empty());

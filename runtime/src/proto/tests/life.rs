@@ -48,7 +48,7 @@ fn a_peer_that_does_not_read_is_dead_after_the_write_stall() {
     pair.to_b.stalled = true;
     pair.a.call(Ask::of(8));
     // The driver holds it, and its transport takes nothing.
-    pair.a.conn.poll_batch(pair.now, &mut pair.a.batch);
+    pair.a.poll_batch();
     for _ in 0..29 {
         pair.step(SECOND);
         pair.b.conn.ping();

@@ -179,7 +179,7 @@ fn large_and_small_messages_do_not_hold_each_other_up() {
         // Small ones come all the time.
         let small = 100 + batches;
         pair.a.call(Ask::of(8).tag(small));
-        pair.a.conn.poll_batch(pair.now, &mut pair.a.batch);
+        pair.a.poll_batch();
         pair.drive_batch();
         assert!(pair.b.journal.contains(&small), "a small call leaves with the next batch");
         batches += 1;

@@ -2,7 +2,7 @@
 //! peer that is written by hand ([`raw`]). Nothing sleeps, nothing reads the real clock.
 //!
 //! An [`End`] is a machine with what its session would be: it keeps what was dispatched, answered and ended, and
-//! checks what must always hold (one end, one answer a call).
+//! checks what must always hold (one end, one answer a call, and what its [`ledger`] knows of "not run").
 
 mod accounts;
 mod cancel;
@@ -10,6 +10,7 @@ mod chaos;
 mod deadlines;
 mod ending;
 mod handshake;
+mod ledger;
 mod life;
 mod limits;
 mod matrix;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use self::ledger::Ledger;
 use super::*;
 use crate::frame::{Decoder, Frame};
 use crate::{MethodKind, MethodSpec, Reason, Status};
@@ -112,6 +114,7 @@ pub(super) struct End {
     input: BytesMut,
     batch: Batch,
     pub(super) written: u64,
+    ledger: Ledger,
 }
 
 impl End {
@@ -134,6 +137,7 @@ impl End {
             input: BytesMut::new(),
             batch: Batch::default(),
             written: 0,
+            ledger: Ledger::new(role),
         }
     }
 
@@ -143,7 +147,12 @@ impl End {
         self.input.extend_from_slice(bytes);
         loop {
             match self.decoder.decode(&mut self.input) {
-                Ok(Some(frame)) => self.conn.handle_frame(self.now, frame),
+                Ok(Some(frame)) => {
+                    if !self.conn.is_over() {
+                        self.ledger.read(&frame);
+                    }
+                    self.conn.handle_frame(self.now, frame);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.conn.handle_broken(&error);
@@ -162,8 +171,7 @@ impl End {
                 if !self.conn.has_output() {
                     break;
                 }
-                self.conn.poll_batch(self.now, &mut self.batch);
-                self.settle();
+                self.poll_batch();
                 assert!(!self.batch.is_empty(), "output was announced and there is none");
             }
             let mut slices = [IoSlice::new(&[]); 1];
@@ -175,6 +183,18 @@ impl End {
             self.conn.handle_written(self.now, !self.batch.is_empty());
         }
         taken
+    }
+
+    /// The driver takes a batch.
+    pub(super) fn poll_batch(&mut self) {
+        self.conn.poll_batch(self.now, &mut self.batch);
+        let mut slices = [IoSlice::new(&[]); 256];
+        let count = self.batch.slices(&mut slices);
+        assert!(count < slices.len());
+        let mut bytes = BytesMut::new();
+        slices[..count].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        self.ledger.handed_over(bytes);
+        self.settle();
     }
 
     /// Whether something waits to be written.
@@ -191,6 +211,9 @@ impl End {
 
     /// The transport is gone.
     pub(super) fn cut(&mut self) {
+        if !self.conn.is_over() {
+            self.ledger.cut(self.written);
+        }
         self.conn.handle_transport_end(self.written, "cut");
         self.batch = Batch::default();
         self.settle();
@@ -220,6 +243,7 @@ impl End {
     pub(super) fn open_reserved(&mut self, permit: Permit, ask: Ask) {
         let route = ask.route();
         let Ask { tag, len, limit, block, shape, .. } = ask;
+        self.ledger.opened(permit.number);
         let deadline = limit.map(|limit| self.now + limit);
         let opening = Opening { route, shape, deadline, limit, block, len };
         let message = body(tag, len);
@@ -239,6 +263,7 @@ impl End {
     }
 
     pub(super) fn give_up(&mut self, number: u32) {
+        self.ledger.given_up(number);
         self.conn.give_up(number);
         self.settle();
     }
@@ -303,6 +328,7 @@ impl End {
                 Event::Stopped(id, why) => self.stop(id.number(), why),
                 Event::Answered(number) => {
                     let answer = self.conn.take_answer(number).expect("an answer was announced");
+                    self.ledger.answered(number, &answer, self.conn.is_over());
                     self.answers.push((number, answer));
                 }
                 Event::Ended(reason) => self.ended = Some(reason),
@@ -312,6 +338,7 @@ impl End {
     }
 
     fn dispatch(&mut self, call: Inbound) {
+        self.ledger.dispatched(call.id.number());
         self.journal.push(tag_of(&call.message));
         let (number, cost, message) = (call.id.number(), call.cost, call.message.clone());
         self.calls.push_back(call);

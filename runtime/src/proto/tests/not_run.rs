@@ -1,10 +1,13 @@
-//! "Not run" is the truth (wire 13), whatever happens when: calls of both ends, small and large, given up, expired,
-//! cut at any byte, drained and closed at any time, over any latency.
+//! "Not run" is the truth (wire 13), and all of it, whatever happens when: calls of both ends, small and large, given up,
+//! expired, cut at any byte, drained and closed at any time, over any latency. That it is never said of a call that ran is
+//! checked here, against what was dispatched; that it is said whenever a rule allows it, by each end's [`Ledger`].
 
 use std::collections::BTreeMap;
 
+use super::ledger::NotRun;
 use super::pair::{Dice, Pair};
 use super::*;
+use crate::Code;
 
 /// What became of a call: its tag, and its answers.
 struct Made {
@@ -21,6 +24,36 @@ struct Calls {
     told: BTreeMap<u64, bool>,
     succeeded: Vec<u64>,
     given_up: Vec<u64>,
+    expired: usize,
+}
+
+/// How much happened in all cases together.
+#[derive(Debug, Default)]
+struct Happened {
+    cuts: usize,
+    time_outs: usize,
+    go_aways: usize,
+    given_up: usize,
+    /// Answers that say "not run", by their rule, and those that do not.
+    not_run: BTreeMap<NotRun, usize>,
+    may_have_run: usize,
+}
+
+impl Happened {
+    fn add(&mut self, pair: &Pair, made: &[Calls; 2]) {
+        self.cuts += usize::from(pair.has_broken());
+        for (end, made) in [(&pair.a, &made[0]), (&pair.b, &made[1])] {
+            self.time_outs += made.expired;
+            self.given_up += made.given_up.len();
+            self.go_aways += end.ledger.go_aways;
+            for rule in &end.ledger.told {
+                match rule {
+                    Some(rule) => *self.not_run.entry(*rule).or_default() += 1,
+                    None => self.may_have_run += 1,
+                }
+            }
+        }
+    }
 }
 
 impl Calls {
@@ -29,6 +62,9 @@ impl Calls {
         for (number, answer) in std::mem::take(&mut end.answers) {
             let at = self.open.iter().position(|made| made.number == number && !made.given_up);
             let made = self.open.remove(at.expect("an answer belongs to a call that waits for one"));
+            let expired =
+                matches!(&answer, Answer::Local(status) if status.code() == Code::DEADLINE_EXCEEDED);
+            self.expired += usize::from(expired);
             let not_run = match answer {
                 Answer::Message { payload, .. } => {
                     assert_eq!(tag_of(&payload), made.tag, "no reply meets another call");
@@ -90,9 +126,10 @@ fn act(pair: &mut Pair, made: &mut [Calls; 2], tag: u64, dice: &mut Dice) {
             let (number, message) = (end.calls[at].id.number(), end.calls[at].message.clone());
             end.reply(number, message);
         }
-        14 if dice.one_in(6) => end.conn.drain(end.now),
-        15 if dice.one_in(12) => {
-            end.conn.close("closed");
+        14 if dice.one_in(2) => end.conn.drain(end.now),
+        15 if dice.one_in(4) => {
+            let code = if dice.one_in(2) { EndCode::None } else { EndCode::Overloaded };
+            end.conn.fail(code, "over");
             end.settle();
         }
         16 => end.handler = handler(dice),
@@ -111,7 +148,7 @@ fn mine_collect(pair: &mut Pair, made: &mut [Calls; 2]) {
     made[1].collect(&mut pair.b);
 }
 
-fn run_case(seed: u64) {
+fn run_case(seed: u64) -> (Pair, [Calls; 2]) {
     let mut dice = Dice::new(seed);
     let mut pair = Pair::strangers(&config(&mut dice), &config(&mut dice));
     pair.seed(seed);
@@ -130,6 +167,7 @@ fn run_case(seed: u64) {
     }
     finish(&mut pair, &mut made, &mut dice);
     check(&pair, &made);
+    (pair, made)
 }
 
 /// Everything comes to its end: handlers answer, time goes on, and in half of the cases the connection breaks.
@@ -179,10 +217,23 @@ fn check(pair: &Pair, made: &[Calls; 2]) {
 }
 
 #[test]
-fn not_run_is_the_truth_in_ten_thousand_random_cases() {
-    for seed in 0..12_000 {
+fn not_run_is_the_truth_in_ten_thousand_cuts_and_time_outs_and_go_aways() {
+    let mut happened = Happened::default();
+    for seed in 0..16_000 {
         let run = std::panic::catch_unwind(|| run_case(seed));
-        assert!(run.is_ok(), "seed {seed}");
+        let Ok((pair, made)) = run else { panic!("seed {seed}") };
+        happened.add(&pair, &made);
+    }
+    let Happened { cuts, time_outs, go_aways, given_up, not_run, may_have_run } = &happened;
+    assert!(*cuts >= 10_000 && *time_outs >= 10_000 && *go_aways >= 5_000, "{happened:?}");
+    assert!(*given_up >= 5_000 && *may_have_run >= 10_000, "{happened:?}");
+    for (rule, least) in [
+        (NotRun::Withdrawn, 5_000),
+        (NotRun::CutShort, 2_000),
+        (NotRun::BeyondCount, 1_000),
+        (NotRun::Replied, 20),
+    ] {
+        assert!(not_run.get(&rule).is_some_and(|told| *told >= least), "{rule:?}: {happened:?}");
     }
 }
 

@@ -157,6 +157,11 @@ impl Pair {
         self.b.cut();
     }
 
+    /// Whether the connection broke before it had ended.
+    pub(super) fn has_broken(&self) -> bool {
+        [&self.a, &self.b].iter().any(|end| end.ledger.is_cut())
+    }
+
     /// What `a`'s driver holds now reaches `b`, and nothing else is written.
     pub(super) fn drive_batch(&mut self) {
         let mut slices = [IoSlice::new(&[]); 1];
