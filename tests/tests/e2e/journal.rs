@@ -4,16 +4,17 @@
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 
-use protocall::{Channel, Server, Session, Status};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use protocall::{Channel, Code, Server, Session, Status};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{Running, echo, host, message, within};
+use crate::support::{Host, Running, echo, host, message, within};
 
 /// A generator of our own, so that a failing seed can be run again.
 #[derive(Clone)]
@@ -33,22 +34,26 @@ impl Dice {
 }
 
 /// A stream that breaks after so many bytes, either way.
-struct Cut {
-    io: DuplexStream,
+struct Cut<T> {
+    io: T,
     left: [u64; 2],
+    broke: Arc<AtomicBool>,
 }
 
-impl Cut {
+impl<T> Cut<T> {
     fn take(&mut self, way: usize, wanted: usize) -> io::Result<usize> {
         let n = (wanted as u64).min(self.left[way]) as usize;
         match n {
-            0 if wanted > 0 => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            0 if wanted > 0 => {
+                self.broke.store(true, Ordering::Relaxed);
+                Err(io::Error::from(io::ErrorKind::ConnectionReset))
+            }
             n => Ok(n),
         }
     }
 }
 
-impl AsyncRead for Cut {
+impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Cx<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let n = self.take(0, buf.remaining())?;
         let mut part = buf.take(n);
@@ -62,7 +67,7 @@ impl AsyncRead for Cut {
     }
 }
 
-impl AsyncWrite for Cut {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Cut<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Cx<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let n = self.take(1, bytes.len())?;
         let polled = Pin::new(&mut self.io).poll_write(cx, &bytes[..n]);
@@ -84,24 +89,45 @@ impl AsyncWrite for Cut {
 /// How often each call ran, by the number in its message.
 type Journal = Arc<Mutex<HashMap<u64, u32>>>;
 
+/// Callers of one connection, half of them at each end.
+const CALLERS: u64 = 4;
+/// Calls of each, one after the other.
+const CALLS: u64 = 4;
+
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// What became of the calls of one session.
+/// What became of calls, and what happened to their connections.
 #[derive(Default, Debug)]
 struct Outcome {
     answered: u64,
     failed: u64,
     not_run: u64,
     dropped: u64,
+    time_outs: u64,
+    cuts: u64,
+    go_aways: u64,
+}
+
+impl Outcome {
+    fn add(&mut self, other: &Self) {
+        let Self { answered, failed, not_run, dropped, time_outs, cuts, go_aways } = other;
+        self.answered += answered;
+        self.failed += failed;
+        self.not_run += not_run;
+        self.dropped += dropped;
+        self.time_outs += time_outs;
+        self.cuts += cuts;
+        self.go_aways += go_aways;
+    }
 }
 
 async fn call(session: Session, mut dice: Dice, journal: Journal) -> Outcome {
     let mut outcome = Outcome::default();
-    for _ in 0..4 {
+    for _ in 0..CALLS {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let size = match dice.roll(12) {
+        let size = match dice.roll(24) {
             0 => 100_000,
-            1..3 => 5_000,
+            1..5 => 5_000,
             _ => 8,
         };
         let mut payload = number.to_be_bytes().to_vec();
@@ -118,6 +144,9 @@ async fn call(session: Session, mut dice: Dice, journal: Journal) -> Outcome {
             () = yields(polls) => None,
         };
         let runs = || journal.lock().unwrap().get(&number).copied().unwrap_or(0);
+        if let Some(Err(status)) = &result {
+            outcome.time_outs += u64::from(status.code() == Code::DEADLINE_EXCEEDED);
+        }
         match result {
             None => outcome.dropped += 1,
             Some(Ok(reply)) => {
@@ -149,15 +178,53 @@ async fn yields(mut times: u64) {
     }
 }
 
-/// One connection's life, with an accident. Everything ends, whatever happens.
-async fn life(seed: u64) -> Outcome {
+/// One connection's life over a stream of two ends, with an accident. Everything ends, whatever happens.
+async fn life<T>(seed: u64, [left, right]: [T; 2]) -> Outcome
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut dice = Dice::new(seed + 1);
     let journal = Journal::default();
-    let into = Arc::clone(&journal);
-    let host = host().on_call(move |ctx, payload| {
+    let host = writing(seed, Arc::clone(&journal));
+    let server = Server::new(host.router()).drain_timeout(Duration::from_millis(5));
+    let mut server = Running::start(server).await;
+    let broke = Arc::new(AtomicBool::new(false));
+    let cuts = dice.roll(2) == 0;
+    let mut cut = |io| {
+        let left = if cuts { [300 + dice.roll(20_000), 300 + dice.roll(20_000)] } else { [u64::MAX; 2] };
+        Cut { io, left, broke: Arc::clone(&broke) }
+    };
+    let (left, right) = (cut(left), cut(right));
+    let far = server.handle.serve_over(right).unwrap();
+    let builder = Channel::builder("tcp://x:1").serve(host.router()).timeout(Duration::from_secs(1));
+    let mut outcome = Outcome::default();
+    let Ok(channel) = within(builder.connect_over(left)).await else { return outcome };
+    let near = channel.session().await.unwrap();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let session = if caller % 2 == 0 { near.clone() } else { far.clone() };
+        callers.spawn(call(session, Dice::new(seed * 64 + caller + 7), Arc::clone(&journal)));
+    }
+    yields(dice.roll(60)).await;
+    let open = !near.is_closed() && !far.is_closed();
+    let went_away = go_away(dice.roll(8), &near, &far, &mut server);
+    outcome.go_aways += u64::from(open && went_away);
+    while let Some(done) = within(callers.join_next()).await {
+        outcome.add(&done.unwrap_or_else(|error| panic!("seed {seed}: {error}")));
+    }
+    near.close();
+    within(far.closed()).await;
+    within(server.report()).await;
+    outcome.cuts += u64::from(broke.load(Ordering::Relaxed));
+    outcome
+}
+
+/// A host that writes down what it runs.
+fn writing(seed: u64, journal: Journal) -> Host {
+    host().on_call(move |ctx, payload| {
         let number = u64::from_be_bytes(payload[..8].try_into().unwrap());
         let ran = {
-            let mut journal = into.lock().unwrap();
+            let mut journal = journal.lock().unwrap();
             let runs = journal.entry(number).or_default();
             *runs += 1;
             *runs
@@ -172,27 +239,12 @@ async fn life(seed: u64) -> Outcome {
             }
             Ok(payload)
         }
-    });
-    let server = Server::new(host.router()).drain_timeout(Duration::from_millis(5));
-    let mut server = Running::start(server).await;
-    let (left, right) = tokio::io::duplex(1 << dice.roll(17));
-    let cut = |dice: &mut Dice| match dice.roll(2) {
-        0 => [u64::MAX; 2],
-        _ => [300 + dice.roll(60_000), 300 + dice.roll(60_000)],
-    };
-    let (left, right) = (Cut { io: left, left: cut(&mut dice) }, Cut { io: right, left: cut(&mut dice) });
-    let far = server.handle.serve_over(right).unwrap();
-    let builder = Channel::builder("tcp://x:1").serve(host.router()).timeout(Duration::from_secs(1));
-    let mut outcome = Outcome::default();
-    let Ok(channel) = within(builder.connect_over(left)).await else { return outcome };
-    let near = channel.session().await.unwrap();
-    let mut callers = JoinSet::new();
-    for caller in 0..6 {
-        let session = if caller % 2 == 0 { near.clone() } else { far.clone() };
-        callers.spawn(call(session, Dice::new(seed * 64 + caller + 7), Arc::clone(&journal)));
-    }
-    yields(dice.roll(60)).await;
-    match dice.roll(8) {
+    })
+}
+
+/// Says GOAWAY from one end or both, in most cases.
+fn go_away(which: u64, near: &Session, far: &Session, server: &mut Running) -> bool {
+    match which {
         0 => near.drain(),
         1 => far.drain(),
         2 => near.close(),
@@ -202,37 +254,47 @@ async fn life(seed: u64) -> Outcome {
             near.drain();
             far.drain();
         }
-        _ => {}
+        _ => return false,
     }
-    while let Some(done) = within(callers.join_next()).await {
-        let done = done.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        outcome.answered += done.answered;
-        outcome.failed += done.failed;
-        outcome.not_run += done.not_run;
-        outcome.dropped += done.dropped;
-    }
-    near.close();
-    within(far.closed()).await;
-    within(server.report()).await;
-    outcome
+    true
+}
+
+/// The seeds to run: the one in the environment, or so many.
+fn seeds(many: u64) -> std::ops::Range<u64> {
+    let one = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    one.map_or(0..many, |seed: u64| seed..seed + 1)
 }
 
 #[tokio::test(start_paused = true)]
 async fn not_run_is_never_said_of_a_call_that_ran() {
     let mut all = Outcome::default();
-    let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    // 24 calls each, most of which meet an accident.
-    let seeds = first.map_or(0..1_000, |seed: u64| seed..seed + 1);
+    let seeds = seeds(5_000);
     let many = seeds.end - seeds.start > 1;
     for seed in seeds {
-        let outcome = life(seed).await;
-        all.answered += outcome.answered;
-        all.failed += outcome.failed;
-        all.not_run += outcome.not_run;
-        all.dropped += outcome.dropped;
+        let (left, right) = tokio::io::duplex(200 << (seed % 10));
+        all.add(&life(seed, [left, right]).await);
     }
     println!("{all:?}");
-    // Each kind of end was met often enough to mean something.
-    let least = [all.answered, all.failed, all.not_run, all.dropped].into_iter().min().unwrap();
-    assert!(!many || least > 500, "{all:?}");
+    // Each kind of end and of accident was met often enough to mean something.
+    assert!(!many || all.cuts + all.time_outs + all.go_aways >= 10_000, "{all:?}");
+    let accidents = [all.cuts, all.time_outs, all.go_aways].into_iter().min().unwrap();
+    assert!(!many || accidents >= 1_500, "{all:?}");
+    let ends = [all.answered, all.failed, all.not_run, all.dropped].into_iter().min().unwrap();
+    assert!(!many || ends >= 1_500, "{all:?}");
+}
+
+#[tokio::test]
+async fn not_run_is_never_said_of_a_call_that_ran_over_tcp() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut all = Outcome::default();
+    let seeds = seeds(300);
+    let many = seeds.end - seeds.start > 1;
+    for seed in seeds {
+        let left = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (right, _) = listener.accept().await.unwrap();
+        all.add(&life(seed, [left, right]).await);
+    }
+    println!("{all:?}");
+    let least = [all.cuts, all.time_outs, all.go_aways, all.answered, all.failed, all.not_run, all.dropped];
+    assert!(!many || least.into_iter().min().unwrap() >= 50, "{all:?}");
 }
