@@ -13,9 +13,9 @@ use crate::support::{Ends, Over, echo, host, message, until, within};
 /// Calls each way.
 const CALLS: u32 = 100_000;
 /// Callers each way; more than may be in flight.
-const CALLERS: u32 = 1_000;
-/// So many may.
-const IN_FLIGHT: u32 = 512;
+const CALLERS: u32 = 5_000;
+/// So many may, by default.
+const IN_FLIGHT: u32 = 4_096;
 
 async fn call_much(session: Session, failures: mpsc::Sender<Status>) {
     let mut callers = JoinSet::new();
@@ -91,14 +91,7 @@ fn storm(runtime: &tokio::runtime::Runtime) {
                 .router()
         };
         let before = tasks.num_alive_tasks();
-        let ends = Ends::with(
-            Over::Tcp,
-            host(0),
-            host(1),
-            |s| s.timeout(None).max_in_flight(IN_FLIGHT),
-            |c| c.timeout(None).max_in_flight(IN_FLIGHT),
-        )
-        .await;
+        let ends = Ends::with(Over::Tcp, host(0), host(1), |s| s.timeout(None), |c| c.timeout(None)).await;
         let (failures, mut failed) = mpsc::channel(16);
         let full = [Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0))];
         let watches: Vec<_> = ends
