@@ -131,7 +131,7 @@ impl Ledger {
         match frame {
             Frame::GoAway(go_away) => {
                 self.go_aways += 1;
-                self.count = self.count.or(go_away.last.map(|taken| taken.calls));
+                self.count = self.count.or_else(|| go_away.last.map(|taken| taken.calls));
             }
             Frame::Reply(reply) if self.is_ours(reply.id) => {
                 if let Some(sent) = self.sent.get_mut(&reply.id.number()) {
