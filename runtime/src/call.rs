@@ -89,6 +89,7 @@ impl<Q: Message, R: Message> Call<Q, R> {
             shape: Shape::Unary,
             deadline: request.deadline,
             limit: request.limit,
+            now: request.now.take(),
             block,
             message,
             len: *len,

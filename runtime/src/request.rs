@@ -59,6 +59,8 @@ pub(crate) struct Request<Q> {
     pub(crate) phase: Phase,
     pub(crate) limit: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
+    /// When it began, until it is polled again.
+    pub(crate) now: Option<Instant>,
     /// Only while it waits for something that keeps no deadline for it: a connection, room.
     pub(crate) sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -83,6 +85,7 @@ impl<Q: Message> Request<Q> {
             phase: Phase::Fresh,
             limit: None,
             deadline: None,
+            now: None,
             sleep: None,
         }
     }
@@ -105,6 +108,7 @@ impl<Q: Message> Request<Q> {
             return;
         }
         let now = clock::now();
+        self.now = Some(now);
         let left = outer.map(|at| at.saturating_duration_since(now));
         self.limit = match (own, left) {
             (Some(own), Some(left)) => Some(own.min(left)),
@@ -137,7 +141,10 @@ impl<Q: Message> Request<Q> {
                     }
                     self.phase = match self.caller.session_now() {
                         Some(shared) => self.on(shared),
-                        None => Phase::Connecting(self.caller.connecting()),
+                        None => {
+                            self.now = None;
+                            Phase::Connecting(self.caller.connecting())
+                        }
                     };
                 }
                 Phase::Connecting(connecting) => match connecting.as_mut().poll(cx) {

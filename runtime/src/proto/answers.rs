@@ -58,7 +58,7 @@ impl Connection {
                 let (_, block) = detach(&crate::frame::RouteRef::Number(0), &block);
                 let slot = self.calling.slot(number);
                 slot.held = cost;
-                slot.reply = Some((assembly, block));
+                slot.reply = Some(Box::new((assembly, block)));
             }
         }
     }
@@ -71,7 +71,7 @@ impl Connection {
             let answer = Answer::Message { payload: Bytes::new(), block: Bytes::new() };
             return self.call_answered(number, answer);
         }
-        self.calling.slot(number).reply = Some((assembly, Bytes::new()));
+        self.calling.slot(number).reply = Some(Box::new((assembly, Bytes::new())));
     }
 
     /// A reply that costs the call: its caller is told at once, the rest of it is read past.
@@ -115,16 +115,16 @@ impl Connection {
 
     pub(super) fn on_reply_fragment(&mut self, number: u32, bytes: &[u8]) -> Result<(), FrameError> {
         let Some(slot) = self.calling.open(number) else { return Err(not_open("FRAGMENT")) };
-        let Some((assembly, _)) = &mut slot.reply else {
+        let Some(reply) = &mut slot.reply else {
             return match &mut slot.items {
                 Some(items) => items.fragment(bytes).map(|_| ()),
                 None => Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way")),
             };
         };
-        if !assembly.add(bytes)? {
+        if !reply.0.add(bytes)? {
             return Ok(());
         }
-        if let Some((assembly, block)) = slot.reply.take() {
+        if let Some((assembly, block)) = slot.reply.take().map(|reply| *reply) {
             let payload = assembly.finish().unwrap_or_default();
             self.call_answered(number, Answer::Message { payload, block });
         }
@@ -193,8 +193,8 @@ impl Connection {
     pub(super) fn discard_rest(&mut self, number: u32) {
         let slot = self.calling.slot(number);
         let held = std::mem::take(&mut slot.held);
-        if let Some((assembly, _)) = &mut slot.reply {
-            assembly.drop_bytes();
+        if let Some(reply) = &mut slot.reply {
+            reply.0.drop_bytes();
         }
         self.free_replies(held);
     }

@@ -47,8 +47,8 @@ pub(crate) struct Slot {
     order: u64,
     /// Where the CALL's last byte lies in all that was sent; `None` while it has not left.
     end: Option<u64>,
-    /// A fragmented reply under way.
-    pub(crate) reply: Option<(Assembly, Bytes)>,
+    /// A fragmented reply under way, and its block.
+    pub(crate) reply: Option<Box<(Assembly, Bytes)>>,
     /// What the reply under way is charged in the replies account.
     pub(crate) held: u64,
     answer: Option<Answer>,
@@ -140,7 +140,9 @@ impl Calling {
             None => return None,
         };
         self.busy += 1;
-        *self.slot(number) = Slot { state: State::Reserved, cost, owned: true, ..Slot::IDLE };
+        let slot = self.slot(number);
+        debug_assert!(slot.state == State::Idle && slot.answer.is_none());
+        (slot.state, slot.cost, slot.owned) = (State::Reserved, cost, true);
         Some(number)
     }
 

@@ -75,30 +75,33 @@ impl Connection {
             return Err(refusal);
         }
         self.check_size(route.max_message(), len)?;
-        self.check_block(block)?;
+        if block > 0 {
+            self.check_block(block)?;
+        }
         if !(1..=ROUTE_LIMIT).contains(&route.name().len()) {
             return Err(Status::invalid_argument("a route has 1 to 1,024 bytes").not_run());
         }
         Ok(())
     }
 
-    /// The three limits of a message's size; each error names its knob.
+    /// The three limits of a message's size; the error names the knob of the least.
     pub(super) fn check_size(&self, by_spec: Option<usize>, size: usize) -> Result<(), Status> {
         let peers = match self.peer.ready {
             true => self.peer.settings.message_limit as usize,
             false => usize::MAX,
         };
-        let limits = [
-            (by_spec.unwrap_or(usize::MAX), "the method's `max_message`"),
-            (self.ours.message_limit as usize, "`max_message` of this end"),
-            (peers, "`max_message` of the other end"),
-        ];
-        for (limit, knob) in limits {
-            if size > limit {
-                return Err(Status::from(Error::MessageTooLarge { size, limit, knob }).not_run());
-            }
+        let by_spec = by_spec.unwrap_or(usize::MAX);
+        let ours = self.ours.message_limit as usize;
+        let limit = by_spec.min(ours).min(peers);
+        if size <= limit {
+            return Ok(());
         }
-        Ok(())
+        let knob = match limit {
+            limit if limit == by_spec => "the method's `max_message`",
+            limit if limit == ours => "`max_message` of this end",
+            _ => "`max_message` of the other end",
+        };
+        Err(Status::from(Error::MessageTooLarge { size, limit, knob }).not_run())
     }
 
     pub(super) fn check_block(&self, size: usize) -> Result<(), Status> {

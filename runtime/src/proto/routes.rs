@@ -10,6 +10,8 @@ use crate::frame::{EndCode, FrameError, RouteRef, Text};
 #[derive(Debug)]
 pub(crate) struct Routes {
     ours: HashMap<usize, u16, BuildHasherDefault<AddressHasher>>,
+    /// The one that was asked for last: one call asks some times, and the next is often of the same method.
+    last: Option<(usize, u16)>,
     our_count: u32,
     peer_limit: u32,
     theirs: Vec<Text>,
@@ -25,7 +27,7 @@ pub(crate) enum OurRoute {
 
 impl Routes {
     pub(crate) fn new(peer_limit: u32, our_limit: u32) -> Self {
-        Self { ours: HashMap::default(), our_count: 0, peer_limit, theirs: Vec::new(), our_limit }
+        Self { ours: HashMap::default(), last: None, our_count: 0, peer_limit, theirs: Vec::new(), our_limit }
     }
 
     pub(crate) fn set_peer_limit(&mut self, limit: u32) {
@@ -40,7 +42,11 @@ impl Routes {
     /// address tells it apart; a second address for one route costs a second number, no more.
     pub(crate) fn ours(&mut self, spec: &'static MethodSpec) -> OurRoute {
         let address = std::ptr::from_ref(spec) as usize;
+        if let Some((_, number)) = self.last.filter(|(last, _)| *last == address) {
+            return OurRoute::Bound(number);
+        }
         if let Some(number) = self.ours.get(&address) {
+            self.last = Some((address, *number));
             return OurRoute::Bound(*number);
         }
         if self.our_count >= self.peer_limit {

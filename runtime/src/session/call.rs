@@ -28,6 +28,8 @@ pub(crate) struct Outgoing<'a, M> {
     pub(crate) shape: Shape,
     pub(crate) deadline: Option<Instant>,
     pub(crate) limit: Option<Duration>,
+    /// The time, if it was just read.
+    pub(crate) now: Option<Instant>,
     pub(crate) block: &'a [u8],
     pub(crate) message: &'a M,
     /// `message.encoded_len()`, taken before the lock.
@@ -159,8 +161,8 @@ impl State {
             return Ok(Step::EncodeOutside(permit));
         }
         self.set_caller(permit.number, waker);
-        let opened =
-            self.conn.open_call(clock::now(), permit, out.opening(), |buffer| out.message.encode(buffer));
+        let now = out.now.unwrap_or_else(clock::now);
+        let opened = self.conn.open_call(now, permit, out.opening(), |buffer| out.message.encode(buffer));
         opened.map_err(|error| {
             // The machine has taken the number back already.
             *wait = None;
