@@ -75,6 +75,10 @@ impl<Q: Message, R: Message> Call<Q, R> {
             Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
             Poll::Pending => return Poll::Pending,
         }
+        let left = match request.phase {
+            Phase::On { wait: Some(CallWait::Answer(_)), .. } => None,
+            _ => request.left(),
+        };
         let Phase::On { shared, block, len, wait } = &mut request.phase else { return Poll::Pending };
         if let Some(CallWait::Answer(number)) = *wait {
             let answer = shared.poll_answer(number, cx.waker());
@@ -87,9 +91,8 @@ impl<Q: Message, R: Message> Call<Q, R> {
         let out = Outgoing {
             route: request.route.open(),
             shape: Shape::Unary,
-            deadline: request.deadline,
+            left,
             limit: request.limit,
-            now: request.now.take(),
             block,
             message,
             len: *len,

@@ -58,9 +58,8 @@ pub(crate) struct Request<Q> {
     pub(crate) block: Option<Box<Block>>,
     pub(crate) phase: Phase,
     pub(crate) limit: Option<Duration>,
-    pub(crate) deadline: Option<Instant>,
-    /// When it began, until it is polled again.
-    pub(crate) now: Option<Instant>,
+    /// Known once it had to wait, or if it inherits one: a call that leaves at once reads no clock.
+    deadline: Option<Instant>,
     /// Only while it waits for something that keeps no deadline for it: a connection, room.
     pub(crate) sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -85,36 +84,52 @@ impl<Q: Message> Request<Q> {
             phase: Phase::Fresh,
             limit: None,
             deadline: None,
-            now: None,
             sleep: None,
         }
     }
 
-    /// Sets the deadline: the call's own, and no later than that of the handler it is made in.
+    /// Settles the time limit: the call's own, and no more than what is left to the handler it is made in.
     pub(crate) fn begin(&mut self) {
         let own = match self.timeout {
             Timeout::Default => self.caller.default_timeout(),
             Timeout::After(limit) => Some(limit),
             Timeout::None => None,
         };
-        let (outer, trace, state) = if self.inherits { inherited() } else { (None, None, None) };
+        self.limit = own;
+        if self.inherits {
+            self.inherit(inherited());
+        }
+    }
+
+    fn inherit(&mut self, (outer, trace, state): (Option<Instant>, Option<Text>, Option<Text>)) {
         if trace.is_some() || state.is_some() {
             let block = self.block.get_or_insert_default();
             if block.trace_context.is_none() {
                 (block.trace_context, block.trace_state) = (trace, state);
             }
         }
-        if own.is_none() && outer.is_none() {
-            return;
-        }
+        let Some(outer) = outer else { return };
         let now = clock::now();
-        self.now = Some(now);
-        let left = outer.map(|at| at.saturating_duration_since(now));
-        self.limit = match (own, left) {
-            (Some(own), Some(left)) => Some(own.min(left)),
-            (own, left) => own.or(left),
-        };
-        self.deadline = self.limit.and_then(|limit| now.checked_add(limit));
+        let left = outer.saturating_duration_since(now);
+        let limit = self.limit.map_or(left, |own| own.min(left));
+        self.limit = Some(limit);
+        self.deadline = now.checked_add(limit);
+    }
+
+    /// When its time is over.
+    fn deadline(&mut self) -> Option<Instant> {
+        if self.deadline.is_none() {
+            self.deadline = clock::now().checked_add(self.limit?);
+        }
+        self.deadline
+    }
+
+    /// How much of its time is left.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        match self.deadline {
+            Some(at) => Some(at.saturating_duration_since(clock::now())),
+            None => self.limit,
+        }
     }
 
     /// What is forwarded keeps what it had beside its metadata (wire 14.1).
@@ -141,10 +156,7 @@ impl<Q: Message> Request<Q> {
                     }
                     self.phase = match self.caller.session_now() {
                         Some(shared) => self.on(shared),
-                        None => {
-                            self.now = None;
-                            Phase::Connecting(self.caller.connecting())
-                        }
+                        None => Phase::Connecting(self.caller.connecting()),
                     };
                 }
                 Phase::Connecting(connecting) => match connecting.as_mut().poll(cx) {
@@ -165,7 +177,7 @@ impl<Q: Message> Request<Q> {
 
     /// The deadline of something that was not sent yet, and why it was not.
     pub(crate) fn poll_expired(&mut self, cx: &mut Cx<'_>, why: &'static str) -> Poll<Status> {
-        let Some(at) = self.deadline else { return Poll::Pending };
+        let Some(at) = self.deadline() else { return Poll::Pending };
         // A call may be polled outside of the runtime; its alarm is the session's runtime's.
         let runtime = match &self.phase {
             Phase::On { shared, .. } => shared.runtime.as_ref(),

@@ -170,7 +170,7 @@ impl Connection {
 
     /// One of our calls is over at the callee, or will never begin.
     pub(super) fn call_answered(&mut self, number: u32, answer: Answer) {
-        self.wheel.clear(number * 2);
+        self.clear_deadline(number);
         if self.calling.answered(number, answer) {
             self.events.push_back(Event::Answered(number));
         }
@@ -182,7 +182,7 @@ impl Connection {
 
     /// The caller is told before the callee has ended its side; what still comes is discarded.
     pub(super) fn answer_early(&mut self, number: u32, answer: Answer) {
-        self.wheel.clear(number * 2);
+        self.clear_deadline(number);
         if self.calling.answered_early(number, answer) {
             self.events.push_back(Event::Answered(number));
         }

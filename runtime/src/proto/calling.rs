@@ -33,6 +33,8 @@ pub(crate) struct Slot {
     pub(crate) cost: u64,
     /// Its whole time limit, for the text of the error.
     pub(crate) limit: Option<Duration>,
+    /// How much of it is left, until it is stamped.
+    pub(crate) left: Option<Duration>,
     /// A caller waits for it.
     pub(crate) owned: bool,
     /// END was sent, or CANCEL.
@@ -74,6 +76,7 @@ impl Slot {
         state: State::Idle,
         cost: 0,
         limit: None,
+        left: None,
         owned: false,
         side_ended: false,
         cancelled: false,
@@ -150,6 +153,11 @@ impl Calling {
         &mut self.slots[number as usize - 1]
     }
 
+    /// How much time a call has whose time begins now, once.
+    pub(crate) fn take_left(&mut self, number: u32) -> Option<Duration> {
+        self.slots.get_mut(number as usize - 1)?.left.take()
+    }
+
     /// The slot of a call that the peer may say something of: one that has left and has no answer yet.
     pub(crate) fn open(&mut self, number: u32) -> Option<&mut Slot> {
         let slot = self.slots.get_mut((number as usize).checked_sub(1)?)?;
@@ -184,6 +192,7 @@ impl Calling {
     pub(crate) fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let slot = self.slot(number);
         slot.state = State::Done;
+        slot.left = None;
         slot.reply = None;
         slot.items = None;
         let late = slot.cancelled && matches!(answer, Answer::Message { .. });

@@ -88,6 +88,8 @@ pub(crate) struct Connection {
     outbox: Outbox,
     wanted: Wanted,
     wheel: Wheel,
+    /// Calls of ours whose time has not begun.
+    unstamped: Vec<u32>,
     life: Life,
     farewell: Farewell,
     pinged: u64,
@@ -158,6 +160,7 @@ impl Connection {
             outbox: Outbox::default(),
             wanted: Wanted::default(),
             wheel: Wheel::new(now),
+            unstamped: Vec::new(),
             life: Life::new(now, waits),
             farewell: Farewell::default(),
             pinged: 0,

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::calling::{Answer, State};
 use super::items::Items;
-use super::outbox::{Large, LargeKind};
+use super::outbox::{Large, LargeKind, whole_millis};
 use super::routes::OurRoute;
 use super::{Connection, MESSAGE_COST, Shape};
 use crate::frame::{
@@ -22,8 +22,9 @@ const HEAD: usize = 64 + ROUTE_LIMIT;
 pub(crate) struct Opening<'a> {
     pub(crate) route: OpenRoute<'a>,
     pub(crate) shape: Shape,
-    pub(crate) deadline: Option<Instant>,
-    /// The whole time limit, for the error's text.
+    /// How much of its time is left.
+    pub(crate) left: Option<Duration>,
+    /// The whole of it, for the error's text.
     pub(crate) limit: Option<Duration>,
     pub(crate) block: &'a [u8],
     /// The message's encoded length.
@@ -153,10 +154,10 @@ impl Connection {
         len <= self.max_fragment && fields + len <= self.peer.settings.frame_limit as usize
     }
 
-    /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run.
+    /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run. Its time
+    /// begins with [`stamp`](Self::stamp).
     pub(crate) fn open_call(
         &mut self,
-        now: Instant,
         permit: Permit,
         opening: Opening<'_>,
         write: impl FnOnce(&mut BytesMut),
@@ -167,7 +168,7 @@ impl Connection {
         }
         let id = CallId::new(self.role, permit.number);
         let route = self.route_out(opening.route);
-        let deadline = opening.deadline.map(|at| super::outbox::millis_left(at, now));
+        let deadline = opening.left.map(whole_millis);
         let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
         let head = CallHead { id, route, deadline, stream, block: opening.block };
         let outline = Outline::whole(opening.len);
@@ -186,14 +187,21 @@ impl Connection {
 
     /// Opens a large call, whose message was encoded outside the lock. If the connection has ended meanwhile, or the
     /// peer takes no more calls, the call is answered at once.
-    pub(crate) fn open_large_call(&mut self, permit: Permit, opening: Opening<'_>, message: Bytes) {
+    pub(crate) fn open_large_call(
+        &mut self,
+        now: Instant,
+        permit: Permit,
+        opening: Opening<'_>,
+        message: Bytes,
+    ) {
         let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
         let route = match self.route_out(opening.route) {
             RouteOut::Number(number) => RouteRef::Number(number),
             RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),
         };
         let id = CallId::new(self.role, permit.number);
-        let what = LargeKind::Call { id, route, deadline: opening.deadline, stream };
+        let deadline = opening.left.and_then(|left| now.checked_add(left));
+        let what = LargeKind::Call { id, route, deadline, stream };
         let block = Bytes::copy_from_slice(opening.block);
         self.outbox.push_large(Large { what, block, message, begun: false });
         self.opened(permit.number, State::QueuedLarge, opening);
@@ -215,9 +223,27 @@ impl Connection {
             slot.items = Some(Box::new(Items::new(self.ours.stream_credit)));
         }
         self.calls_account.refund(reserved.saturating_sub(cost));
-        if let Some(at) = opening.deadline {
-            self.wheel.set(number * 2, at);
+        slot.left = opening.left;
+        if slot.left.is_some() {
+            self.unstamped.push(number);
         }
+    }
+
+    /// Now is when the time of the calls that were opened since the last stamp begins: whoever opens a call need not read
+    /// a clock. Called with the lock that opened them held, or soon after, before [`poll_timeout`](Self::poll_timeout).
+    pub(crate) fn stamp(&mut self, now: Instant) {
+        for number in self.unstamped.drain(..) {
+            let left = self.calling.take_left(number);
+            if let Some(at) = left.and_then(|left| now.checked_add(left)) {
+                self.wheel.set(number * 2, at);
+            }
+        }
+    }
+
+    /// The call is over for its caller.
+    pub(super) fn clear_deadline(&mut self, number: u32) {
+        self.wheel.clear(number * 2);
+        self.calling.slot(number).left = None;
     }
 
     /// A permit that is not used after all.
@@ -267,7 +293,7 @@ impl Connection {
 
     /// Withdraws a call that has not left, or tells the callee to stop. True: withdrawn, so it was not run.
     fn stop_call(&mut self, number: u32, why: GivenUp) -> bool {
-        self.wheel.clear(number * 2);
+        self.clear_deadline(number);
         let id = CallId::new(self.role, number);
         let slot = self.calling.slot(number);
         match slot.state {

@@ -3,7 +3,7 @@
 //! emptied into the driver's [`Batch`].
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -311,7 +311,7 @@ impl Large {
         let outline = Outline { len: 0, total, compressed: false };
         match &self.what {
             LargeKind::Call { id, route, deadline, stream } => {
-                let deadline = deadline.map(|at| millis_left(at, now));
+                let deadline = deadline.map(|at| whole_millis(at.saturating_duration_since(now)));
                 let head = CallHead {
                     id: *id,
                     route: route.as_out(),
@@ -332,7 +332,7 @@ impl Large {
 }
 
 /// The milliseconds that a CALL states (wire 8.3): rounded up, so that a moment left is not none.
-pub(crate) fn millis_left(deadline: Instant, now: Instant) -> u32 {
-    let left = deadline.saturating_duration_since(now);
-    u32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+pub(crate) fn whole_millis(left: Duration) -> u32 {
+    let millis = left.as_secs().saturating_mul(1_000) + u64::from(left.subsec_nanos().div_ceil(1_000_000));
+    u32::try_from(millis).unwrap_or(u32::MAX)
 }

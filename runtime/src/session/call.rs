@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Shared;
 use super::clock;
@@ -26,10 +26,9 @@ pub(crate) enum CallWait {
 pub(crate) struct Outgoing<'a, M> {
     pub(crate) route: OpenRoute<'a>,
     pub(crate) shape: Shape,
-    pub(crate) deadline: Option<Instant>,
+    /// How much of its time is left.
+    pub(crate) left: Option<Duration>,
     pub(crate) limit: Option<Duration>,
-    /// The time, if it was just read.
-    pub(crate) now: Option<Instant>,
     pub(crate) block: &'a [u8],
     pub(crate) message: &'a M,
     /// `message.encoded_len()`, taken before the lock.
@@ -41,7 +40,7 @@ impl<M> Outgoing<'_, M> {
         Opening {
             route: self.route,
             shape: self.shape,
-            deadline: self.deadline,
+            left: self.left,
             limit: self.limit,
             block: self.block,
             len: self.len,
@@ -85,7 +84,7 @@ impl Shared {
         self.with(|state| {
             state.conn.check_open(out.route, out.len, out.block.len())?;
             state.set_caller(permit.number, waker);
-            state.conn.open_large_call(permit, out.opening(), message);
+            state.conn.open_large_call(clock::now(), permit, out.opening(), message);
             Ok(())
         })
     }
@@ -161,8 +160,7 @@ impl State {
             return Ok(Step::EncodeOutside(permit));
         }
         self.set_caller(permit.number, waker);
-        let now = out.now.unwrap_or_else(clock::now);
-        let opened = self.conn.open_call(now, permit, out.opening(), |buffer| out.message.encode(buffer));
+        let opened = self.conn.open_call(permit, out.opening(), |buffer| out.message.encode(buffer));
         opened.map_err(|error| {
             // The machine has taken the number back already.
             *wait = None;

@@ -228,6 +228,7 @@ impl Driver {
                 conn.poll_batch(now, &mut self.pipe.batch);
             }
         }
+        conn.stamp(now);
         self.wake_at = conn.poll_timeout();
         match turn {
             Turn::Sleep => state.park.sleep(cx.waker()),

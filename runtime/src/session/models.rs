@@ -59,6 +59,7 @@ fn session() -> StdArc<Shared> {
     state.conn.poll_batch(clock::now(), &mut Batch::default());
     StdArc::new(Shared {
         state: Lock::new(state),
+        takes_calls: std::sync::Arc::default(),
         runs: super::runs::Runs::default(),
         router: Router::new(),
         calls: None,
@@ -74,7 +75,7 @@ fn begin_call(shared: &StdArc<Shared>, waker: &Waker) -> (Result<(), Status>, Op
     let out = Outgoing {
         route: OpenRoute::Name("a.B/C"),
         shape: Shape::Unary,
-        deadline: None,
+        left: None,
         limit: None,
         block: &[],
         message: &message,

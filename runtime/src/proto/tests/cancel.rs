@@ -240,9 +240,8 @@ fn a_message_that_writes_another_length_than_it_said_costs_only_its_call() {
         let route = OpenRoute::Spec(&ECHO);
         let cost = pair.a.conn.call_cost(route, 8, 0);
         let permit = pair.a.conn.reserve_call(cost, 0).expect("there is room");
-        let opening = Opening { route, shape: Shape::Unary, deadline: None, limit: None, block: &[], len: 8 };
-        let opened =
-            pair.a.conn.open_call(pair.now, permit, opening, |out| out.extend_from_slice(&vec![0; wrong]));
+        let opening = Opening { route, shape: Shape::Unary, left: None, limit: None, block: &[], len: 8 };
+        let opened = pair.a.conn.open_call(permit, opening, |out| out.extend_from_slice(&vec![0; wrong]));
         assert!(matches!(opened, Err(crate::Error::Encode { announced: 8, .. })));
     }
     assert_eq!(pair.a.conn.call_credit(), before);

@@ -119,12 +119,12 @@ fn after_intent_nothing_is_opened_and_what_waits_was_not_run() {
     let opening = Opening {
         route: OpenRoute::Spec(&ECHO),
         shape: Shape::Unary,
-        deadline: None,
+        left: None,
         limit: None,
         block: &[],
         len: 1,
     };
-    let opened = raw.end.conn.open_call(raw.end.now, reserved, opening, |out| out.extend_from_slice(b"x"));
+    let opened = raw.end.conn.open_call(reserved, opening, |out| out.extend_from_slice(b"x"));
     assert!(matches!(opened, Err(crate::Error::Draining)));
     raw.end.open_reserved(reserved_large, Ask::of(20_000));
     assert!(!raw.end.failure(reserved_large.number).may_have_run());
@@ -219,12 +219,12 @@ fn a_permit_that_outlives_the_connection_opens_nothing() {
     let opening = Opening {
         route: OpenRoute::Spec(&ECHO),
         shape: Shape::Unary,
-        deadline: Some(raw.end.now + MS),
+        left: Some(MS),
         limit: None,
         block: &[],
         len: 1,
     };
-    let opened = raw.end.conn.open_call(raw.end.now, small, opening, |out| out.extend_from_slice(b"x"));
+    let opened = raw.end.conn.open_call(small, opening, |out| out.extend_from_slice(b"x"));
     assert!(matches!(opened, Err(crate::Error::Closed(_))));
     raw.end.open_reserved(large, Ask::of(20_000));
     assert!(!raw.end.failure(large.number).may_have_run());

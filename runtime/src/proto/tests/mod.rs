@@ -244,16 +244,15 @@ impl End {
         let route = ask.route();
         let Ask { tag, len, limit, block, shape, .. } = ask;
         self.ledger.opened(permit.number);
-        let deadline = limit.map(|limit| self.now + limit);
-        let opening = Opening { route, shape, deadline, limit, block, len };
+        let opening = Opening { route, shape, left: limit, limit, block, len };
         let message = body(tag, len);
         if self.conn.fits_in_place(route, len, block.len()) {
-            let opened =
-                self.conn.open_call(self.now, permit, opening, |out| out.extend_from_slice(&message));
+            let opened = self.conn.open_call(permit, opening, |out| out.extend_from_slice(&message));
             assert!(opened.is_ok(), "{opened:?}");
         } else {
-            self.conn.open_large_call(permit, opening, message);
+            self.conn.open_large_call(self.now, permit, opening, message);
         }
+        self.conn.stamp(self.now);
         self.settle();
     }
 
