@@ -24,6 +24,9 @@ use crate::transport::Transport;
 const READ_ROOM: usize = 16 << 10;
 /// Room to read into while much comes.
 const READ_ROOM_BUSY: usize = 64 << 10;
+/// Frames in one turn. Those whom they wake run before the next: a worker of tokio's has room for 256 tasks that are
+/// ready, and who is woken beyond that waits long behind others.
+const FRAMES: usize = 256;
 /// Turns before the driver lets other tasks run.
 const TURNS: usize = 16;
 
@@ -94,8 +97,9 @@ impl Driver {
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         for _ in 0..TURNS {
-            let input = self.poll_input(cx);
-            self.parse();
+            let mut input = self.poll_input(cx);
+            let crowded = self.parse(if input.end.is_some() { usize::MAX } else { FRAMES });
+            input.more |= crowded;
             let now = clock::now();
             let turn = self.turn(cx, now, input);
             if matches!(turn, Turn::Close) {
@@ -113,6 +117,9 @@ impl Driver {
                     true => self.shrink(),
                     false => return Poll::Pending,
                 }
+            }
+            if crowded {
+                break;
             }
         }
         cx.waker().wake_by_ref();
@@ -145,14 +152,16 @@ impl Driver {
         input
     }
 
-    fn parse(&mut self) {
-        while self.broken.is_none() {
+    /// Parses at most so many frames. True: there may be more.
+    fn parse(&mut self, most: usize) -> bool {
+        while self.broken.is_none() && self.frames.len() < most {
             match self.decoder.decode(&mut self.input) {
                 Ok(Some(frame)) => self.frames.push(frame),
-                Ok(None) => break,
+                Ok(None) => return false,
                 Err(error) => self.broken = Some(error),
             }
         }
+        self.broken.is_none()
     }
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.
