@@ -1,4 +1,4 @@
-//! Turns what protox and prost-reflect complain of into our rules, with a place each. Both tell all that they
+//! Turns what protox-parse and prost-reflect complain of into our rules, with a place each. Both tell all that they
 //! found in one file: the first as the error itself, the rest as related to it.
 
 use miette::{Diagnostic, LabeledSpan};

@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protox::file::File;
-
 use super::Sources;
 
 impl Sources {
@@ -35,7 +33,7 @@ impl Sources {
 /// The package of a file; none of one that cannot be read or parsed, which reading it properly will tell.
 fn package(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
-    File::from_source("", &text).ok()?.file_descriptor_proto().package.clone()
+    protox_parse::parse("", &text).ok()?.package
 }
 
 /// `folder` without the part at its end that the package repeats: as much of it as there is.

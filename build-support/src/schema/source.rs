@@ -7,12 +7,12 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 use protocall_codegen::{
     report::{Place, Report},
     rule::Rule,
 };
-use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use super::{Sources, diagnostic, edition, place, tag};
 
@@ -148,10 +148,8 @@ impl Walk<'_> {
             self.report.add(place::of_offset(&shown, &text, offset), Rule::Editions { edition });
             return None;
         }
-        match File::from_source(name, &text) {
-            Ok(file) => {
-                Some(Parsed { name: name.to_owned(), shown, text: Some(text), descriptor: file.into() })
-            }
+        match protox_parse::parse(name, &text) {
+            Ok(descriptor) => Some(Parsed { name: name.to_owned(), shown, text: Some(text), descriptor }),
             Err(error) => {
                 diagnostic::syntax(&error, &shown, &text, self.report);
                 None
@@ -182,12 +180,14 @@ impl Walk<'_> {
 /// A file that everybody has: the options, or one of google's. A copy in an include folder, which is there for buf's or
 /// protoc's sake, is not read: it may be of a release that knows more than the parser.
 pub(super) fn embedded(name: &str) -> Option<Parsed> {
-    let file = match name {
-        name if name == OPTIONS.0 => File::from_source(name, OPTIONS.1).ok()?,
-        name => GoogleFileResolver::new().open_file(name).ok()?,
+    let (text, descriptor) = if name == OPTIONS.0 {
+        (Some(OPTIONS.1.to_owned()), protox_parse::parse(name, OPTIONS.1).ok()?)
+    } else if name.starts_with("google/protobuf/") {
+        (None, DescriptorPool::global().get_file_by_name(name)?.file_descriptor_proto().clone())
+    } else {
+        return None;
     };
-    let text = file.source().map(str::to_owned);
-    Some(Parsed { name: name.to_owned(), shown: name.to_owned(), text, descriptor: file.into() })
+    Some(Parsed { name: name.to_owned(), shown: name.to_owned(), text, descriptor })
 }
 
 /// `file` as an import would name it, if it lies below `directory`.
