@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use self::plan::{Endpoint, Plan};
 use crate::caller::Connecting;
 use crate::config::{Config, config_setters};
-use crate::session::{Lock, Shared};
+use crate::session::{Lock, Shared, task};
 use crate::transport::{PeerAddr, Transport, Uri};
 use crate::{Call, Caller, Error, Push, Raw, Router, Session};
 
@@ -150,7 +150,7 @@ impl Inner {
         *running = Some(attempt.clone());
         drop(running);
         let (channel, plan) = (Arc::downgrade(self), Arc::clone(&self.plan));
-        runtime.spawn(async move {
+        task::spawn(&runtime, async move {
             let outcome = plan.connect().await;
             if let Ok(session) = &outcome {
                 match channel.upgrade() {

@@ -5,10 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Serving;
 use crate::frame::{EndCode, Role};
+use crate::session::task;
 use crate::transport::{Listener, Transport};
 use crate::{Error, Router, Session};
 
@@ -21,8 +23,8 @@ pub(super) struct Accepting(Vec<JoinHandle<()>>);
 
 impl Accepting {
     pub(super) fn start(listeners: Vec<Listener>, serving: &Arc<Serving>) -> Self {
-        let tasks = listeners.into_iter().map(|listener| tokio::spawn(accept(listener, Arc::clone(serving))));
-        Self(tasks.collect())
+        let start = |listener| task::spawn(&Handle::current(), accept(listener, Arc::clone(serving)));
+        Self(listeners.into_iter().map(start).collect())
     }
 }
 
@@ -82,7 +84,7 @@ pub(super) fn begin(transport: Transport, serving: &Arc<Serving>) -> Result<Sess
     };
     tracing::debug!(%peer, "connection accepted");
     let (serving, closing) = (Arc::clone(serving), session.clone());
-    tokio::spawn(async move {
+    task::spawn(&Handle::current(), async move {
         closing.closed().await;
         serving.sessions.remove(number);
     });

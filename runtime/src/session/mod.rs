@@ -17,6 +17,7 @@ mod responder;
 mod runner;
 mod runs;
 mod state;
+pub(crate) mod task;
 mod waiters;
 pub(crate) mod wakers;
 
@@ -128,7 +129,7 @@ impl Session {
             failed_pushes: AtomicU64::new(0),
         });
         let driver = driver::Driver::new(transport, Arc::clone(&shared), &runtime.runtime_flavor());
-        runtime.spawn(driver);
+        task::spawn(&runtime, driver);
         Ok(Self(shared))
     }
 

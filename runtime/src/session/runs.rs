@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::runner::Runner;
 use super::state::{Lock, Work};
 use super::wakers::{Place, Wakers};
-use super::{Shared, clock};
+use super::{Shared, clock, task};
 use crate::context::CallCore;
 use crate::frame::Text;
 use crate::proto::{Inbound, InboundPush, Stop};
@@ -294,7 +294,7 @@ impl Queue {
         self.busy_since = None;
         let runner = Runner::new(Arc::clone(shared), self.in_charge);
         if let Some(runtime) = &shared.runtime {
-            runtime.spawn(runner);
+            task::spawn(runtime, runner);
         }
     }
 }
