@@ -1,9 +1,9 @@
 //! Files with an `edition`, out of a descriptor set: prost knows only proto2 and proto3, so what the features of
 //! an edition say of each field is said in proto3's words. Called by [`super::set`] for each file of a set.
 
+use bytes::{Buf, Bytes, BytesMut};
 use prost::{
     Message,
-    bytes::{Buf, Bytes, BytesMut},
     encoding::{DecodeContext, decode_key, encode_key, encode_varint, skip_field},
 };
 use prost_types::{
