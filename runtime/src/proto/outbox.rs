@@ -333,6 +333,8 @@ impl Large {
 
 /// The milliseconds that a CALL states (wire 8.3): rounded up, so that a moment left is not none.
 pub(crate) fn whole_millis(left: Duration) -> u32 {
-    let millis = left.as_secs().saturating_mul(1_000) + u64::from(left.subsec_nanos().div_ceil(1_000_000));
+    // Not by `as_nanos`: no instruction divides its 128 bits.
+    let part = left.subsec_nanos().div_ceil(1_000_000);
+    let millis = left.as_secs().saturating_mul(1_000).saturating_add(u64::from(part));
     u32::try_from(millis).unwrap_or(u32::MAX)
 }

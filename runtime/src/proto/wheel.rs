@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 const SLOTS: usize = 512;
 const TICK: Duration = Duration::from_millis(4);
+const TICK_NANOS: u32 = TICK.subsec_nanos();
+const TICKS_A_SECOND: u64 = 1_000_000_000 / TICK_NANOS as u64;
 const NIL: u32 = u32::MAX;
 
 /// Deadlines by key, a small dense number.
@@ -115,8 +117,7 @@ impl Wheel {
 
     /// Takes the keys whose deadlines have passed.
     pub(crate) fn expire(&mut self, now: Instant, mut expired: impl FnMut(u32)) {
-        let passed = now.saturating_duration_since(self.origin).as_nanos() / TICK.as_nanos();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let passed = ticks(now.saturating_duration_since(self.origin), |nanos| nanos / TICK_NANOS);
         if self.set == 0 || passed.saturating_sub(self.done) >= SLOTS as u64 {
             self.expire_all(passed, &mut expired);
         } else {
@@ -149,9 +150,15 @@ impl Wheel {
     }
 
     fn tick_after(&self, at: Instant) -> u64 {
-        let nanos = at.saturating_duration_since(self.origin).as_nanos();
-        u64::try_from(nanos.div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX - 1)
+        let tick = ticks(at.saturating_duration_since(self.origin), |nanos| nanos.div_ceil(TICK_NANOS));
+        // The last number means none.
+        tick.min(u64::MAX - 1)
     }
+}
+
+/// A time in ticks; `part` counts those of the last second. (`as_nanos` has 128 bits, and no instruction divides them.)
+fn ticks(time: Duration, part: impl FnOnce(u32) -> u32) -> u64 {
+    time.as_secs().saturating_mul(TICKS_A_SECOND).saturating_add(u64::from(part(time.subsec_nanos())))
 }
 
 #[cfg(test)]
