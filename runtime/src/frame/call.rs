@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::id::CallId;
 use super::message::{BlockOut, Outline, Piece, decode_block};
@@ -26,9 +26,8 @@ pub(crate) struct Call {
 
 impl Call {
     #[inline]
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let id = CallId::decode(header.id)?;
-        let mut fields = Fields::new(body);
         let route = RouteRef::decode(header, &mut fields)?;
         let deadline = if header.has(flag::DEADLINE) { Some(fields.u32()?) } else { None };
         let block = decode_block(header, &mut fields)?;

@@ -1,9 +1,9 @@
 //! END, RESET, STOP and CANCEL: how the sides of a call end (wire 8, 9).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::{Body, Fields};
 use super::fragment::FragmentOf;
 use super::header::{Header, flag, kind};
 use super::id::CallId;
@@ -25,9 +25,8 @@ pub(crate) struct Reset {
 }
 
 impl Reset {
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let of = FragmentOf::decode(header)?;
-        let mut fields = Fields::new(body);
         let code = fields.u32()?;
         let text = fields.rest_text()?;
         check_status(code, text.as_bytes().len())?;

@@ -7,6 +7,7 @@ use super::auth::decode_ready;
 use super::checksum::crc32c;
 use super::close::decode_end;
 use super::error::{EndCode, FrameError};
+use super::fields::Body;
 use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag, kind};
 use super::hello::HELLO_LIMIT;
 use super::{
@@ -48,29 +49,52 @@ impl Decoder {
     }
 
     /// How many bytes more than those in the buffer the frame under way wants, as far as can be told: never more
-    /// than a header and the frame limit. Valid after `decode` returned `None`.
+    /// than a header and the frame limit. Valid after a decoding that found no error.
     pub(crate) fn needed(&self) -> usize {
         self.needed
     }
 
+    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`. True: there may be
+    /// more.
+    ///
+    /// Many at a time, because a frame is large for a value: from here it goes straight to where it waits.
+    pub(crate) fn decode_most(
+        &mut self,
+        buf: &mut BytesMut,
+        most: usize,
+        frames: &mut Vec<Frame>,
+    ) -> Result<bool, FrameError> {
+        while frames.len() < most {
+            if !self.decode_next(buf, frames)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The next frame, if all of it is here.
+    #[cfg(test)]
     pub(crate) fn decode(&mut self, buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let mut frames = Vec::new();
+        self.decode_next(buf, &mut frames)?;
+        Ok(frames.pop())
+    }
+
+    /// Takes one frame. False: there is no whole one.
+    #[inline]
+    fn decode_next(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<bool, FrameError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        let decoded = self.split(buf);
-        if let Err(error) = &decoded {
-            self.broken = Some(error.clone());
-        }
-        decoded
+        self.split(buf, frames).inspect_err(|error| self.broken = Some(error.clone()))
     }
 
     #[inline]
-    fn split(&mut self, buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        let Some(end) = self.check_front(buf)? else { return Ok(None) };
+    fn split(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<bool, FrameError> {
+        let Some(end) = self.check_front(buf)? else { return Ok(false) };
         if buf.len() < end {
             self.needed = end - buf.len();
-            return Ok(None);
+            return Ok(false);
         }
         let header = Header {
             kind: buf[4],
@@ -81,11 +105,19 @@ impl Decoder {
         let Some(defined) = defined_flags(header.kind) else {
             // wire 2.2: an ignorable kind; the others were refused by `check_front`.
             buf.advance(end);
-            return Ok(Some(Frame::Pad));
+            frames.push(Frame::Pad);
+            return Ok(true);
         };
         let body_end = end - self.check_flags(header, defined, &buf[..end])?;
         check_id(header)?;
-        decode_body(header, buf, body_end, end).map(Some)
+        let after = buf.len() - end;
+        match decode_plain(header, &buf[HEADER..body_end]) {
+            Some(frame) => frames.push(frame?),
+            None => decode_shared(header, Body::within(buf, HEADER, body_end), frames)?,
+        }
+        // What no field took: a frame that keeps nothing of the buffer, a checksum.
+        buf.advance(buf.len() - after);
+        Ok(true)
     }
 
     /// Looks at what can be told before the frame is whole, and says where it will end. `None`: not even that can
@@ -168,30 +200,31 @@ fn check_id(header: Header) -> Result<(), FrameError> {
     Ok(())
 }
 
-/// Takes the frame that ends at `end` off the buffer; its body ends at `body_end`.
+/// The kinds that share the buffer. Those of small calls and pushes are put down where they are made: a frame that
+/// can be one of many kinds is moved to where it waits.
 #[inline]
-fn decode_body(header: Header, buf: &mut BytesMut, body_end: usize, end: usize) -> Result<Frame, FrameError> {
-    if let Some(frame) = decode_plain(header, &buf[HEADER..body_end]) {
-        buf.advance(end);
-        return frame;
-    }
-    let mut body = buf.split_to(end).freeze();
-    body.truncate(body_end);
-    body.advance(HEADER);
+fn decode_shared(header: Header, body: Body<'_>, frames: &mut Vec<Frame>) -> Result<(), FrameError> {
     match header.kind {
-        kind::CALL => Call::decode(header, body).map(Frame::Call),
-        kind::REPLY => Reply::decode(header, body).map(Frame::Reply),
-        kind::ITEM => Item::decode(header, body).map(Frame::Item),
-        kind::FRAGMENT => Fragment::decode(header, body).map(Frame::Fragment),
-        kind::PUSH => Push::decode(header, body).map(Frame::Push),
-        kind::HEADERS => Headers::decode(header, body).map(Frame::Headers),
-        kind::RESET => Reset::decode(header, body).map(Frame::Reset),
-        kind::GOAWAY => GoAway::decode(header, body).map(Frame::GoAway),
-        kind::BIND => Bind::decode(body).map(Frame::Bind),
-        kind::AUTH => Ok(Frame::Auth(body)),
-        // No other kind is defined; `check_front` refused those that may not be skipped.
-        _ => Ok(Frame::Pad),
+        kind::CALL => frames.push(Frame::Call(Call::decode(header, body)?)),
+        kind::REPLY => frames.push(Frame::Reply(Reply::decode(header, body)?)),
+        kind::PUSH => frames.push(Frame::Push(Push::decode(header, body)?)),
+        _ => frames.push(decode_other(header, body)?),
     }
+    Ok(())
+}
+
+fn decode_other(header: Header, body: Body<'_>) -> Result<Frame, FrameError> {
+    Ok(match header.kind {
+        kind::ITEM => Frame::Item(Item::decode(header, body)?),
+        kind::FRAGMENT => Frame::Fragment(Fragment::decode(header, body)?),
+        kind::HEADERS => Frame::Headers(Headers::decode(header, body)?),
+        kind::RESET => Frame::Reset(Reset::decode(header, body)?),
+        kind::GOAWAY => Frame::GoAway(GoAway::decode(header, body)?),
+        kind::BIND => Frame::Bind(Bind::decode(body)?),
+        kind::AUTH => Frame::Auth(body.rest()),
+        // No other kind is defined; `check_front` refused those that may not be skipped.
+        _ => Frame::Pad,
+    })
 }
 
 /// The kinds that keep nothing of the buffer. `None`: another kind.

@@ -1,7 +1,7 @@
-//! Reads a frame's fields one after the other. Called by every decoder here; over `Bytes` what it hands out
-//! shares the receive buffer, over `&[u8]` nothing is counted.
+//! Reads a frame's fields one after the other. Called by every decoder here; over `BytesMut` and `Bytes` what it
+//! hands out shares the receive buffer, over `&[u8]` nothing is counted.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::error::FrameError;
 use super::text::Text;
@@ -12,7 +12,33 @@ use super::text::Text;
 #[derive(Debug)]
 pub(super) struct Fields<B> {
     body: B,
-    at: usize, // At most the body's length.
+    at: usize,  // At most `end`.
+    end: usize, // At most the body's length.
+}
+
+/// The body of a frame that still lies at the front of the receive buffer.
+pub(super) type Body<'a> = Fields<&'a mut BytesMut>;
+
+/// What bytes can be cut from that share its memory.
+pub(super) trait Shared: AsRef<[u8]> {
+    /// Drops `from` bytes and takes the next `len`.
+    fn cut(&mut self, from: usize, len: usize) -> Bytes;
+}
+
+impl Shared for Bytes {
+    #[inline]
+    fn cut(&mut self, from: usize, len: usize) -> Bytes {
+        self.advance(from);
+        self.split_to(len)
+    }
+}
+
+impl Shared for &mut BytesMut {
+    #[inline]
+    fn cut(&mut self, from: usize, len: usize) -> Bytes {
+        self.advance(from);
+        self.split_to(len).freeze()
+    }
 }
 
 // wire 2.4: a body that ends before its fields do, or goes on after them, is MALFORMED.
@@ -24,7 +50,8 @@ fn ends_early() -> FrameError {
 impl<B: AsRef<[u8]>> Fields<B> {
     #[inline]
     pub(super) fn new(body: B) -> Self {
-        Self { body, at: 0 }
+        let end = body.as_ref().len();
+        Self { body, at: 0, end }
     }
 
     #[inline]
@@ -61,10 +88,11 @@ impl<B: AsRef<[u8]>> Fields<B> {
         }
     }
 
+    /// What is not read yet.
     #[inline]
-    fn left(&self) -> &[u8] {
-        // Never empty for want of a body: the invariant of `at`.
-        self.body.as_ref().get(self.at..).unwrap_or_default()
+    pub(super) fn left(&self) -> &[u8] {
+        // Never empty for want of a body: the invariants of `at` and `end`.
+        self.body.as_ref().get(self.at..self.end).unwrap_or_default()
     }
 
     #[inline]
@@ -86,12 +114,27 @@ impl<B: AsRef<[u8]>> Fields<B> {
     }
 }
 
-impl Fields<Bytes> {
+impl<'a> Body<'a> {
+    /// The body that goes from `at` to `end` of `buf`. What is handed out leaves the buffer, with all before it.
+    #[inline]
+    pub(super) fn within(buf: &'a mut BytesMut, at: usize, end: usize) -> Self {
+        debug_assert!(at <= end && end <= buf.len(), "a body from {at} to {end} of {}", buf.len());
+        Self { body: buf, at, end }
+    }
+}
+
+impl<B: Shared> Fields<B> {
     /// The next `len` bytes. Empty ones keep no buffer alive.
     #[inline]
     pub(super) fn bytes(&mut self, len: usize) -> Result<Bytes, FrameError> {
         let from = self.step(len)?;
-        Ok(self.body.slice(from..self.at))
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        // Neither underflows: `step` went from `from` to `from + len`, which is at most `end`.
+        self.end -= self.at;
+        self.at = 0;
+        Ok(self.body.cut(from, len))
     }
 
     #[inline]
@@ -102,11 +145,10 @@ impl Fields<Bytes> {
     /// All that is left. Empty bytes keep no buffer alive.
     #[inline]
     pub(super) fn rest(mut self) -> Bytes {
-        if self.is_empty() {
-            return Bytes::new();
+        match self.left().len() {
+            0 => Bytes::new(),
+            len => self.body.cut(self.at, len),
         }
-        self.body.advance(self.at);
-        self.body
     }
 
     pub(super) fn rest_text(self) -> Result<Text, FrameError> {

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::error::FrameError;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::id::CallId;
 
@@ -41,8 +42,9 @@ pub(crate) struct Fragment {
 
 impl Fragment {
     #[inline]
-    pub(super) fn decode(header: Header, bytes: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, body: Body<'_>) -> Result<Self, FrameError> {
         let of = FragmentOf::decode(header)?;
+        let bytes = body.rest();
         // wire 6.2: a FRAGMENT may not be empty (MALFORMED).
         if bytes.is_empty() {
             return Err(FrameError::malformed("6.2", "an empty FRAGMENT"));

@@ -1,9 +1,9 @@
 //! GOAWAY: open no more, or it is over (wire 11.3 to 11.6, 12).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::error::{EndCode, FrameError};
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::text::Text;
 
@@ -25,8 +25,7 @@ pub(crate) struct Taken {
 }
 
 impl GoAway {
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
-        let mut fields = Fields::new(body);
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let code = EndCode::from_wire(fields.u32()?);
         let taken = Taken { calls: fields.u64()?, pushes: fields.u64()? };
         let reason = fields.rest_text()?.detached();

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::id::CallId;
 use super::message::{Outline, Piece, put_block, take_block};
@@ -19,9 +19,9 @@ pub(crate) struct Item {
 
 impl Item {
     #[inline]
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, body: Body<'_>) -> Result<Self, FrameError> {
         let id = CallId::decode(header.id)?;
-        Ok(Self { id, end: header.has(flag::END), message: Piece::decode(header, Fields::new(body))? })
+        Ok(Self { id, end: header.has(flag::END), message: Piece::decode(header, body)? })
     }
 }
 
@@ -52,9 +52,8 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let id = CallId::decode(header.id)?;
-        let mut fields = Fields::new(body);
         let block = take_block(&mut fields)?;
         fields.finish()?;
         Ok(Self { id, block })

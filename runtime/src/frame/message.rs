@@ -3,30 +3,30 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag};
 
 /// The message part as it was read: what this frame holds of it.
+///
+/// It states what is missing, not the total: packed so, a [`Frame`](super::Frame) is small enough to be moved in
+/// registers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Piece {
-    /// `Some`: FRAGMENTED, and so many bytes in all, at least as many as there are here.
-    pub(crate) total: Option<u32>,
+    /// The bytes that are still to come; none without FRAGMENTED.
+    // wire 6.2: a FRAGMENTED message whose first piece is already the total is complete.
+    pub(crate) missing: u32,
+    pub(crate) fragmented: bool,
     pub(crate) compressed: bool,
     pub(crate) bytes: Bytes,
 }
 
 impl Piece {
     #[inline]
-    pub(super) fn decode(header: Header, mut fields: Fields<Bytes>) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, mut body: Body<'_>) -> Result<Self, FrameError> {
         // wire 3.3: with FRAGMENTED u32 total and the first piece, else the whole message.
-        let total = if header.has(flag::FRAGMENTED) { Some(fields.u32()?) } else { None };
-        let bytes = fields.rest();
-        // wire 6.2: pieces beyond the total are MALFORMED.
-        if let Some(total) = total.filter(|total| bytes.len() > *total as usize) {
-            let text = format!("a first piece of {} bytes, of {total}", bytes.len());
-            return Err(FrameError::malformed("6.2", text));
-        }
-        Ok(Self { total, compressed: header.has(flag::COMPRESSED), bytes })
+        let fragmented = header.has(flag::FRAGMENTED);
+        let missing = if fragmented { take_missing(&mut body)? } else { 0 };
+        Ok(Self { missing, fragmented, compressed: header.has(flag::COMPRESSED), bytes: body.rest() })
     }
 
     // wire 3.4: FRAGMENTED or COMPRESSED where no message follows is MALFORMED.
@@ -38,18 +38,27 @@ impl Piece {
         Ok(())
     }
 
-    /// The bytes that are still to come.
-    // wire 6.2: a FRAGMENTED message whose first piece is already the total is complete.
+    /// The bytes of the whole message.
     #[inline]
-    pub(crate) fn missing(&self) -> usize {
-        // Not negative: `decode` checked it.
-        self.total.map_or(0, |total| (total as usize).saturating_sub(self.bytes.len()))
+    pub(crate) fn total(&self) -> usize {
+        self.bytes.len().saturating_add(self.missing as usize)
     }
 
     /// As it would be written.
     pub(crate) fn outline(&self) -> Outline {
-        Outline { len: self.bytes.len(), total: self.total, compressed: self.compressed }
+        // A total that was read came in 32 bits.
+        let total = self.fragmented.then(|| u32::try_from(self.total()).unwrap_or(u32::MAX));
+        Outline { len: self.bytes.len(), total, compressed: self.compressed }
     }
+}
+
+/// What is still to come of a message whose first piece is the rest of this body.
+fn take_missing(body: &mut Body<'_>) -> Result<u32, FrameError> {
+    let total = body.u32()?;
+    let here = body.left().len();
+    // wire 6.2: pieces beyond the total are MALFORMED.
+    let missing = u32::try_from(here).ok().and_then(|here| total.checked_sub(here));
+    missing.ok_or_else(|| FrameError::malformed("6.2", format!("a first piece of {here} bytes, of {total}")))
 }
 
 /// The message part as it will be written after the head.
@@ -94,11 +103,11 @@ impl Outline {
 /// The block of a frame that has BLOCK; empty for one that has not.
 // wire 3.2: u32 length, then so many bytes of items.
 #[inline]
-pub(super) fn decode_block(header: Header, fields: &mut Fields<Bytes>) -> Result<Bytes, FrameError> {
+pub(super) fn decode_block(header: Header, fields: &mut Body<'_>) -> Result<Bytes, FrameError> {
     if header.has(flag::BLOCK) { take_block(fields) } else { Ok(Bytes::new()) }
 }
 
-pub(super) fn take_block(fields: &mut Fields<Bytes>) -> Result<Bytes, FrameError> {
+pub(super) fn take_block(fields: &mut Body<'_>) -> Result<Bytes, FrameError> {
     let len = fields.u32()?;
     fields.bytes(len as usize)
 }

@@ -129,5 +129,8 @@ impl Frame {
     }
 }
 
+// What is larger is moved by a call of memcpy.
+const _: () = assert!(size_of::<Frame>() <= 128);
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, kind};
 use super::message::{BlockOut, Outline, Piece, decode_block};
 use super::route::{RouteOut, RouteRef};
@@ -20,8 +20,7 @@ pub(crate) struct Push {
 
 impl Push {
     #[inline]
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
-        let mut fields = Fields::new(body);
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let route = RouteRef::decode(header, &mut fields)?;
         let block = decode_block(header, &mut fields)?;
         Ok(Self { lane: header.id, route, block, message: Piece::decode(header, fields)? })

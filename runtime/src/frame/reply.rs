@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::id::CallId;
 use super::message::{BlockOut, Outline, Piece, decode_block};
@@ -36,9 +36,8 @@ pub(crate) struct ReplyStatus {
 
 impl Reply {
     #[inline]
-    pub(super) fn decode(header: Header, body: Bytes) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, mut fields: Body<'_>) -> Result<Self, FrameError> {
         let id = CallId::decode(header.id)?;
-        let mut fields = Fields::new(body);
         if header.has(flag::STATUS) {
             Piece::check_absent(header)?;
             let status = ReplyStatus::decode(header, &mut fields)?;
@@ -56,7 +55,7 @@ impl Reply {
 }
 
 impl ReplyStatus {
-    fn decode(header: Header, fields: &mut Fields<Bytes>) -> Result<Self, FrameError> {
+    fn decode(header: Header, fields: &mut Body<'_>) -> Result<Self, FrameError> {
         let code = fields.u32()?;
         let len = usize::from(fields.u16()?);
         check_status(code, len)?;

@@ -1,9 +1,9 @@
 //! BIND, and the route of CALL and PUSH: a number bound before, or a full name (wire 3.1, 5).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::error::FrameError;
-use super::fields::Fields;
+use super::fields::Body;
 use super::header::{Header, flag, kind};
 use super::text::Text;
 
@@ -20,12 +20,15 @@ pub(crate) enum RouteRef {
 impl RouteRef {
     // wire 3.1: with NAMED u16 length and text, else a number.
     #[inline]
-    pub(super) fn decode(header: Header, fields: &mut Fields<Bytes>) -> Result<Self, FrameError> {
+    pub(super) fn decode(header: Header, fields: &mut Body<'_>) -> Result<Self, FrameError> {
         let number = fields.u16()?;
         if !header.has(flag::NAMED) {
             return Ok(Self::Number(number));
         }
-        let len = usize::from(number);
+        Self::decode_name(usize::from(number), fields)
+    }
+
+    fn decode_name(len: usize, fields: &mut Body<'_>) -> Result<Self, FrameError> {
         check_length(len)?;
         fields.text(len).map(Self::Name)
     }
@@ -93,8 +96,7 @@ pub(crate) struct Bind {
 }
 
 impl Bind {
-    pub(super) fn decode(body: Bytes) -> Result<Self, FrameError> {
-        let mut fields = Fields::new(body);
+    pub(super) fn decode(mut fields: Body<'_>) -> Result<Self, FrameError> {
         let number = fields.u16()?;
         let name = fields.rest_text()?;
         check_length(name.as_bytes().len())?;

@@ -16,13 +16,8 @@ use super::{Decoder, Frame, FrameError};
 fn decode_all(decoder: &mut Decoder, bytes: &[u8]) -> (Vec<Frame>, Result<usize, FrameError>) {
     let mut buf = BytesMut::from(bytes);
     let mut frames = Vec::new();
-    loop {
-        match decoder.decode(&mut buf) {
-            Ok(Some(frame)) => frames.push(frame),
-            Ok(None) => return (frames, Ok(buf.len())),
-            Err(error) => return (frames, Err(error)),
-        }
-    }
+    let end = decoder.decode_most(&mut buf, usize::MAX, &mut frames);
+    (frames, end.map(|_| buf.len()))
 }
 
 fn encoded<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> BytesMut {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::assembly::{Arrived, Assembly};
 use super::calling::{Answer, Slot};
 use super::event::Event;
-use super::receive::{detach, overdrawn, piece_total};
+use super::receive::{detach, overdrawn};
 use super::{Connection, MESSAGE_COST};
 use crate::frame::{CallId, FrameError, Headers, Item, Piece, Reply, ReplyStatus, Reset};
 use crate::{Error, Status};
@@ -14,7 +14,7 @@ impl Connection {
     pub(super) fn on_reply(&mut self, reply: Reply) -> Result<(), FrameError> {
         let number = self.our_call(reply.id)?;
         let total = match (&reply.message, &reply.status) {
-            (Some(piece), _) => piece_total(piece),
+            (Some(piece), _) => piece.total(),
             (None, Some(status)) => status.text.as_bytes().len(),
             (None, None) => 0,
         };

@@ -4,7 +4,7 @@ use super::Connection;
 use super::assembly::{Arrived, Assembly};
 use super::event::{Event, InboundPush};
 use super::lanes::{LaneIn, PushUnderWay};
-use super::receive::{cost_of, detach, overdrawn, piece_total};
+use super::receive::{cost_of, detach, overdrawn};
 use crate::frame::{EndCode, FrameError, Push};
 
 impl Connection {
@@ -13,7 +13,7 @@ impl Connection {
             return Ok(());
         }
         self.routes.check(&push.route)?;
-        let total = piece_total(&push.message);
+        let total = push.message.total();
         let cost = cost_of(&push.route, &push.block, total);
         let refused = total > self.ours.message_limit as usize
             || push.block.len() > self.ours.metadata_limit as usize

@@ -21,17 +21,18 @@ pub(crate) enum Arrived {
 impl Assembly {
     /// Starts with the first frame's piece.
     pub(crate) fn begin(piece: Piece) -> Arrived {
-        let missing = piece.missing();
-        let Some(total) = piece.total.filter(|_| missing > 0) else { return Arrived::Whole(piece.bytes) };
+        if piece.missing == 0 {
+            return Arrived::Whole(piece.bytes);
+        }
         // The total is prepaid (wire 7.2), so reserving it at once is within what we granted.
-        let mut buffer = BytesMut::with_capacity(total as usize);
+        let mut buffer = BytesMut::with_capacity(piece.total());
         buffer.extend_from_slice(&piece.bytes);
-        Arrived::Begun(Self { missing, buffer: Some(buffer) })
+        Arrived::Begun(Self { missing: piece.missing as usize, buffer: Some(buffer) })
     }
 
     /// Reads past a message that nobody wants: how many bytes of it are still to come.
     pub(crate) fn discard(piece: &Piece) -> Self {
-        Self { missing: piece.missing(), buffer: None }
+        Self { missing: piece.missing as usize, buffer: None }
     }
 
     /// Of a message that is no longer wanted: how many bytes of it are still to come.

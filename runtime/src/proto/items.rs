@@ -3,7 +3,7 @@
 
 use super::account::Grant;
 use super::assembly::{Assembly, take_from};
-use super::{MESSAGE_COST, receive::overdrawn, receive::piece_total};
+use super::{MESSAGE_COST, receive::overdrawn};
 use crate::frame::{FrameError, Item};
 
 /// The items of one side of a call.
@@ -31,7 +31,7 @@ impl Items {
         if self.is_under_way() {
             return Err(FrameError::unexpected("6.3", "ITEM while one is under way"));
         }
-        if !self.grant.charge(MESSAGE_COST + piece_total(&item.message) as u64) {
+        if !self.grant.charge(MESSAGE_COST + item.message.total() as u64) {
             return Err(overdrawn("stream"));
         }
         self.rest = Assembly::discard(&item.message).missing();

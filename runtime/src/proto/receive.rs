@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::event::{Announced, Event};
 use super::{Connection, MESSAGE_COST};
-use crate::frame::{Bind, EndCode, FragmentOf, Frame, FrameError, Hello, Piece, Ping, Pong, RouteRef};
+use crate::frame::{Bind, EndCode, FragmentOf, Frame, FrameError, Hello, Ping, Pong, RouteRef};
 
 /// AUTH frames that one end may send (wire 4.4).
 const AUTHS: u32 = 16;
@@ -149,10 +149,6 @@ impl Connection {
         self.lanes.peer_taken = self.lanes.peer_taken.max(count);
         self.events.push_back(Event::PushesTaken);
     }
-}
-
-pub(super) fn piece_total(piece: &Piece) -> usize {
-    piece.total.map_or(piece.bytes.len(), |total| total as usize)
 }
 
 /// What a CALL or PUSH costs (wire 7.1).

@@ -8,9 +8,9 @@ use super::Connection;
 use super::assembly::{Arrived, Assembly, take_from};
 use super::event::{Event, Inbound, Shape, Stop};
 use super::items::Items;
-use super::receive::{cost_of, detach, overdrawn, piece_total};
+use super::receive::{cost_of, detach, overdrawn};
 use super::serving::{Request, ServedState};
-use crate::frame::{Call, CallId, Cancel, EndCode, FrameError, Item, Reset};
+use crate::frame::{Call, CallId, Cancel, EndCode, FrameError, Item, Piece, Reset};
 use crate::{Code, Error, Status};
 
 /// So many times `send_buffer` may wait to be written before the peer's calls are held back.
@@ -29,7 +29,7 @@ impl Connection {
             return Err(FrameError::unexpected("8.2", "CALL with a number that is not idle"));
         }
         self.routes.check(&call.route)?;
-        let total = call.message.as_ref().map_or(0, piece_total);
+        let total = call.message.as_ref().map_or(0, Piece::total);
         let cost = cost_of(&call.route, &call.block, total);
         if !self.calls_grant.charge(cost) {
             return Err(overdrawn("calls"));
@@ -120,7 +120,7 @@ impl Connection {
     }
 
     fn refuse_call(&mut self, call: &Call, cost: u64, why: Status) {
-        let rest = call.message.as_ref().map_or(0, |piece| piece.missing());
+        let rest = call.message.as_ref().map_or(0, |piece| piece.missing as usize);
         let ended = call.message.is_some() && rest == 0;
         let items = call.message.is_none().then(|| Box::new(Items::new(self.ours.stream_credit)));
         let served = self.serving.begin(call.id.number(), ServedState::Running, ended);

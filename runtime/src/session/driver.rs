@@ -154,14 +154,13 @@ impl Driver {
 
     /// Parses at most so many frames. True: there may be more.
     fn parse(&mut self, most: usize) -> bool {
-        while self.broken.is_none() && self.frames.len() < most {
-            match self.decoder.decode(&mut self.input) {
-                Ok(Some(frame)) => self.frames.push(frame),
-                Ok(None) => return false,
-                Err(error) => self.broken = Some(error),
+        match self.decoder.decode_most(&mut self.input, most, &mut self.frames) {
+            Ok(more) => more,
+            Err(error) => {
+                self.broken = Some(error);
+                false
             }
         }
-        self.broken.is_none()
     }
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.

@@ -116,9 +116,9 @@ fn call(number: u32) -> CallId {
 }
 
 fn message(bytes: &'static [u8]) -> Piece {
-    Piece { total: None, compressed: false, bytes: Bytes::from_static(bytes) }
+    Piece { missing: 0, fragmented: false, compressed: false, bytes: Bytes::from_static(bytes) }
 }
 
 fn first_piece(total: u32, bytes: &'static [u8]) -> Piece {
-    Piece { total: Some(total), ..message(bytes) }
+    Piece { missing: total - bytes.len() as u32, fragmented: true, ..message(bytes) }
 }

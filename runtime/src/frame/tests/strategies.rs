@@ -36,8 +36,8 @@ fn route() -> impl Strategy<Value = RouteRef> {
 
 fn piece() -> impl Strategy<Value = Piece> {
     (option::of(any::<u32>()), any::<bool>(), bytes()).prop_map(|(more, compressed, bytes)| {
-        let total = more.map(|more| more.saturating_add(bytes.len() as u32));
-        Piece { total, compressed, bytes }
+        let missing = more.unwrap_or(0).min(u32::MAX - bytes.len() as u32);
+        Piece { missing, fragmented: more.is_some(), compressed, bytes }
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::{Buf, BytesMut};
 
 use super::super::Answer;
-use crate::frame::{CallId, Decoder, Fragment, FragmentOf, Frame, Piece, Reply, Role};
+use crate::frame::{CallId, Decoder, Fragment, FragmentOf, Frame, Reply, Role};
 
 /// By which rule an answer says that its call was not run, if one allows it (wire 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ impl Ledger {
                 let sent = self.sent.get_mut(&call.id.number()).expect("no call leaves that was withdrawn");
                 assert!(sent.order.is_none(), "a call leaves once");
                 sent.order = Some(self.opened);
-                sent.missing = call.message.as_ref().map_or(0, Piece::missing);
+                sent.missing = call.message.as_ref().map_or(0, |piece| piece.missing as usize);
                 sent.end = (sent.missing == 0).then_some(self.handed_over);
                 self.opened += 1;
             }

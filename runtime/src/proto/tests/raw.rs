@@ -103,12 +103,12 @@ pub(super) fn ours(number: u32) -> CallId {
 }
 
 pub(super) fn whole(len: usize) -> Piece {
-    Piece { total: None, compressed: false, bytes: body(7, len) }
+    Piece { missing: 0, fragmented: false, compressed: false, bytes: body(7, len) }
 }
 
 /// The first piece of a message.
 pub(super) fn first(len: usize, total: u32) -> Piece {
-    Piece { total: Some(total), compressed: false, bytes: body(7, len) }
+    Piece { missing: total - len as u32, fragmented: true, compressed: false, bytes: body(7, len) }
 }
 
 pub(super) fn name() -> RouteRef {

@@ -120,7 +120,7 @@ fn route(route: &RouteRef) -> Json {
 }
 
 fn message(piece: &Piece) -> Fields {
-    let total = piece.total.map(|total| ("total", Json::Number(total)));
+    let total = piece.outline().total.map(|total| ("total", Json::Number(total)));
     total.into_iter().chain([("message", Json::Text(hex(&piece.bytes)))]).collect()
 }
 
