@@ -14,35 +14,15 @@ use crate::frame::{Bind, EndCode, FragmentOf, Frame, FrameError, Hello, Ping, Po
 const AUTHS: u32 = 16;
 
 impl Connection {
-    /// A frame was read.
+    /// A frame was read. (One function down to each kind's own: every other on the way would move the frame again.)
     pub(crate) fn handle_frame(&mut self, now: Instant, frame: Frame) {
         if self.is_over() {
             return;
         }
-        if let Err(error) = self.receive(now, frame) {
-            self.fail(error.code, &error.to_string());
-        }
-    }
-
-    /// The bytes that were read are no frame.
-    pub(crate) fn handle_broken(&mut self, error: &FrameError) {
-        if self.is_over() {
-            return;
-        }
-        // Whoever speaks another protocol does not begin with HELLO (wire 4.1). Settings that are wrong stay so.
-        let no_frame = matches!(error.rule, "2.1" | "2.2");
-        match self.peer.hello.is_none() && no_frame {
-            true => self.fail(EndCode::BadHello, &format!("this is no protocall peer: {error}")),
-            false => self.fail(error.code, &error.to_string()),
-        }
-    }
-
-    fn receive(&mut self, now: Instant, frame: Frame) -> Result<(), FrameError> {
         if self.peer.hello.is_none() && !matches!(frame, Frame::Hello(_)) {
-            let text = format!("the first frame is {}, not HELLO", frame.name());
-            return Err(FrameError::new(EndCode::BadHello, "4.1", text));
+            return self.begins_wrong(&frame);
         }
-        match frame {
+        let taken = match frame {
             Frame::Call(call) => self.on_call(now, call),
             Frame::Reply(reply) => self.on_reply(reply),
             Frame::Push(push) => self.on_push(push),
@@ -83,6 +63,33 @@ impl Connection {
             Frame::Headers(headers) => self.on_headers(&headers),
             // STOP concerns items that we send, and we send none; late ones are ignored anyway (wire 8.10).
             Frame::Stop(_) | Frame::Pad => Ok(()),
+        };
+        if let Err(error) = taken {
+            self.break_off(&error);
+        }
+    }
+
+    #[cold]
+    fn begins_wrong(&mut self, frame: &Frame) {
+        let text = format!("the first frame is {}, not HELLO", frame.name());
+        self.break_off(&FrameError::new(EndCode::BadHello, "4.1", text));
+    }
+
+    #[cold]
+    fn break_off(&mut self, error: &FrameError) {
+        self.fail(error.code, &error.to_string());
+    }
+
+    /// The bytes that were read are no frame.
+    pub(crate) fn handle_broken(&mut self, error: &FrameError) {
+        if self.is_over() {
+            return;
+        }
+        // Whoever speaks another protocol does not begin with HELLO (wire 4.1). Settings that are wrong stay so.
+        let no_frame = matches!(error.rule, "2.1" | "2.2");
+        match self.peer.hello.is_none() && no_frame {
+            true => self.fail(EndCode::BadHello, &format!("this is no protocall peer: {error}")),
+            false => self.fail(error.code, &error.to_string()),
         }
     }
 
