@@ -1,5 +1,5 @@
 //! Cap'n Proto, set up as in its examples, buffers of the streams included. Not at their defaults: TCP_NODELAY, and the traversal
-//! limit, which is off, as it is per message and `1m` comes near it.
+//! limit, which is off; its 64 MiB a message would do.
 //!
 //! It is `!Send` all through; the wrappers let it into the harness, whose threads do not change for it.
 
