@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker};
 
-use super::Shared;
+use super::{Shared, clock};
 use crate::context::{BoxFuture, CallCore, Context};
 use crate::service::Handling;
 
@@ -47,14 +47,21 @@ impl Drop for LaneTurn {
     }
 }
 
-/// Begins a handler and polls it for the first time. `Some`: it is not done. It goes on as a task, which polls it again at
-/// once: so this poll needs no waker.
-pub(super) fn first_poll(context: &Context, begin: impl FnOnce() -> Handling) -> Option<BoxFuture> {
+/// Begins a handler, and polls it for the first time unless it is slow. `Some`: it is not done. It goes on as a task, which
+/// polls it again at once: so this poll needs no waker.
+pub(super) fn first_poll(
+    context: &Context,
+    is_slow: bool,
+    begin: impl FnOnce() -> Handling,
+) -> Option<BoxFuture> {
     let mut future = None;
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context.enter(|| {
             future = begin().0;
             let Some(begun) = &mut future else { return Poll::Ready(()) };
+            if is_slow {
+                return Poll::Pending;
+            }
             let polled = begun.as_mut().poll(&mut Cx::from_waker(Waker::noop()));
             if polled.is_ready() {
                 future = None;
@@ -81,11 +88,13 @@ pub(super) struct HandlerTask {
     future: Option<BoxFuture>,
     pub(super) core: Arc<CallCore>,
     pub(super) on_done: Option<OnDone>,
+    /// It was not polled by the runner: how long its first poll takes tells whether the next may be.
+    is_new: bool,
 }
 
 impl HandlerTask {
-    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone) -> Self {
-        Self { future: Some(future), core, on_done: Some(on_done) }
+    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone, is_new: bool) -> Self {
+        Self { future: Some(future), core, on_done: Some(on_done), is_new }
     }
 
     fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
@@ -117,7 +126,13 @@ impl Future for HandlerTask {
             this.let_go();
             return Poll::Ready(());
         }
-        this.poll_handler(cx)
+        if !std::mem::take(&mut this.is_new) {
+            return this.poll_handler(cx);
+        }
+        let began = clock::now();
+        let polled = this.poll_handler(cx);
+        this.core.session().shared().pace.ran(1, clock::now().saturating_duration_since(began));
+        polled
     }
 }
 

@@ -9,6 +9,7 @@ mod driver;
 mod handler;
 #[cfg(all(test, protocall_loom))]
 mod models;
+mod pace;
 mod park;
 mod pipe;
 mod push;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) state: Lock<State>,
     takes_calls: Arc<AtomicBool>,
     pub(crate) runs: Runs,
+    pace: pace::Pace,
     pub(crate) router: Router,
     /// What this end will call, if it said so.
     calls: Option<Services>,
@@ -121,6 +123,7 @@ impl Session {
             state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
             takes_calls,
             runs: Runs::default(),
+            pace: pace::Pace::default(),
             router,
             calls,
             config: config.clone(),
@@ -143,6 +146,7 @@ impl Session {
             state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
             takes_calls,
             runs: Runs::default(),
+            pace: pace::Pace::default(),
             router: Router::new(),
             calls: None,
             config,

@@ -61,6 +61,7 @@ fn session() -> StdArc<Shared> {
         state: Lock::new(state),
         takes_calls: std::sync::Arc::default(),
         runs: super::runs::Runs::default(),
+        pace: super::pace::Pace::default(),
         router: Router::new(),
         calls: None,
         config,

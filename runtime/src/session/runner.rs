@@ -32,6 +32,10 @@ pub(super) struct Runner {
     number: u64,
     /// How many jobs more this poll runs; 0 before the first.
     burst: usize,
+    /// Since when, and how many handlers, it polls one after the other.
+    polled: Option<(Instant, u32)>,
+    /// It began handlers as tasks.
+    begun_tasks: bool,
     /// A copy of what the peer's route numbers stand for.
     targets: Vec<Resolved>,
     /// A call was given up that may be the one to be run: look before it is.
@@ -44,11 +48,20 @@ impl Future for Runner {
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.burst = 0;
+        this.polled = None;
         loop {
             match this.next_job(cx) {
                 Next::Job(Job::Call(call), now) => this.run_call(call, now),
                 Next::Job(Job::Push(push), _) => this.run_push(push),
-                Next::Sleep => return Poll::Pending,
+                Next::Sleep => {
+                    this.tell_pace();
+                    if std::mem::take(&mut this.begun_tasks) {
+                        // A slow handler is about to hold this worker up. The runtime wakes another to look after a task
+                        // that yields, and that one then finds the calls that come meanwhile.
+                        cx.waker().wake_by_ref();
+                    }
+                    return Poll::Pending;
+                }
                 Next::Leave => return Poll::Ready(()),
             }
             this.burst -= 1;
@@ -56,6 +69,7 @@ impl Future for Runner {
                 break;
             }
         }
+        this.tell_pace();
         this.shared.runs.give_back(&this.shared);
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -71,7 +85,15 @@ enum Next {
 
 impl Runner {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, number, burst: 0, targets: Vec::new(), any_stopped: false }
+        Self {
+            shared,
+            number,
+            burst: 0,
+            polled: None,
+            begun_tasks: false,
+            targets: Vec::new(),
+            any_stopped: false,
+        }
     }
 
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
@@ -129,6 +151,11 @@ impl Runner {
     }
 
     fn run_call(&mut self, call: Inbound, now: Instant) {
+        let is_slow = self.shared.pace.is_slow();
+        match is_slow {
+            true => self.begun_tasks = true,
+            false => self.polled.get_or_insert((now, 0)).1 += 1,
+        }
         let Inbound { id, route, deadline, block, shape, message, .. } = call;
         let number = id.number();
         let (target, name) = self.resolve(route);
@@ -149,15 +176,22 @@ impl Runner {
             return responder.refuse(refusal);
         }
         let router = &self.shared.router;
-        let pending = first_poll(&context, || match target {
+        let pending = first_poll(&context, is_slow, || match target {
             Some(target) => {
                 let call = Incoming { core: Arc::clone(core), payload: message, responder: Some(responder) };
                 target.service.dispatch(target.method, call)
             }
             None => router.unknown_call(core, Raw(message), responder),
         });
-        if let Some(future) = pending {
-            self.go_on(HandlerTask::new(future, Arc::clone(core), OnDone::Call(number)));
+        let Some(future) = pending else { return };
+        let (core, on_done) = (Arc::clone(core), OnDone::Call(number));
+        self.go_on(HandlerTask::new(future, core, on_done, is_slow));
+    }
+
+    /// How long the handlers took that were polled here.
+    fn tell_pace(&mut self) {
+        if let Some((since, handlers)) = self.polled.take() {
+            self.shared.pace.ran(handlers, clock::now().saturating_duration_since(since));
         }
     }
 
@@ -190,7 +224,7 @@ impl Runner {
         let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
         let core = context.core();
         let mut served = true;
-        let pending = first_poll(&context, || {
+        let pending = first_poll(&context, false, || {
             let handling = match target {
                 Some(target) if target.spec.kind == MethodKind::Push => {
                     let push = Incoming { core: Arc::clone(core), payload: message, responder: None };
@@ -203,7 +237,7 @@ impl Runner {
             handling.unwrap_or_else(Handling::done)
         });
         match pending {
-            Some(future) => self.go_on(HandlerTask::new(future, Arc::clone(core), on_done)),
+            Some(future) => self.go_on(HandlerTask::new(future, Arc::clone(core), on_done, false)),
             None if !served => {
                 self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"));
             }
