@@ -83,30 +83,51 @@ impl Router {
     /// If the router serves it already; [`try_add`](Self::try_add) returns that.
     #[expect(clippy::should_implement_trait, reason = "the field's word for it, and nobody adds two routers")]
     #[track_caller]
-    pub fn add(self, service: impl Service) -> Self {
+    pub fn add(mut self, service: impl Service) -> Self {
         match self.try_add(service) {
-            Ok(router) => router,
+            Ok(()) => self,
             Err(duplicate) => panic!("{duplicate}"),
         }
     }
 
-    /// Serves a service, unless one of its routes is taken.
+    /// Serves a service, unless one of its routes is taken: then the router is as it was. For services that are only known
+    /// when the program runs.
+    ///
+    /// ```
+    /// use protocall::{Context, Router, Status};
+    ///
+    /// #[protocall::service(package = "clock.v1")]
+    /// trait Clock {
+    ///     async fn now(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+    /// }
+    /// struct Wall;
+    /// impl Clock for Wall {
+    ///     async fn now(&self, _: &Context, (): ()) -> Result<(), Status> {
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let mut router = Router::new();
+    /// assert!(router.try_add(ClockServer::new(Wall)).is_ok());
+    /// let duplicate = router.try_add(ClockServer::new(Wall)).unwrap_err();
+    /// assert_eq!(duplicate.route, "clock.v1.Clock/Now");
+    /// ```
     ///
     /// # Errors
     /// The first route that is taken.
-    pub fn try_add(mut self, service: impl Service) -> Result<Self, DuplicateRoute> {
+    pub fn try_add(&mut self, service: impl Service) -> Result<(), DuplicateRoute> {
         let spec = service.spec();
+        let taken = spec.methods.iter().find(|method| self.0.routes.contains_key(method.route));
+        if let Some(method) = taken {
+            return Err(DuplicateRoute { service: spec.name, route: method.route });
+        }
         let service: Arc<dyn Service> = Arc::new(service);
         let routes = Arc::make_mut(&mut self.0);
         for (method, method_spec) in spec.methods.iter().enumerate() {
-            if routes.routes.contains_key(method_spec.route) {
-                return Err(DuplicateRoute { service: spec.name, route: method_spec.route });
-            }
             let target = Target { service: Arc::clone(&service), method, spec: method_spec };
             routes.routes.insert(method_spec.route, target);
         }
         routes.services.push(spec);
-        Ok(self)
+        Ok(())
     }
 
     /// What answers calls of routes that nobody serves: a closure, or an own [`Fallback`].

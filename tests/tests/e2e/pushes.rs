@@ -206,13 +206,41 @@ async fn a_typed_proxy_is_the_client_as_a_service() {
 
 #[test]
 fn a_route_that_is_served_twice_is_told_with_its_service() {
-    let router = host().router();
-    let error = router.clone().try_add(EchoServer::new(host())).unwrap_err();
+    let mut router = host().router();
+    let error = router.try_add(EchoServer::new(host())).unwrap_err();
     assert_eq!((error.service, error.route), ("echo.v1.Echo", "echo.v1.Echo/Echo"));
+    // One that is taken keeps all of them out, and the router goes on.
+    let before = router.routes();
+    let error = router.try_add(overlapping::EchoServer::new(overlapping::Nobody)).unwrap_err();
+    assert_eq!((error.route, router.routes()), ("echo.v1.Echo/Note", before));
     let panic =
         std::panic::catch_unwind(AssertUnwindSafe(|| router.add(EchoServer::new(host())))).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("`echo.v1.Echo`") && text.contains("`echo.v1.Echo/Echo`"), "{text}");
+}
+
+/// A service of the same name, with another method before one that is taken.
+mod overlapping {
+    use protocall::{Context, Status};
+
+    #[protocall::service(package = "echo.v1", server_only)]
+    pub(super) trait Echo {
+        async fn another(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+        #[method(push)]
+        async fn note(&self, ctx: &Context, req: ()) -> Result<(), Status>;
+    }
+
+    pub(super) struct Nobody;
+
+    impl Echo for Nobody {
+        async fn another(&self, _: &Context, (): ()) -> Result<(), Status> {
+            Ok(())
+        }
+
+        async fn note(&self, _: &Context, (): ()) -> Result<(), Status> {
+            Ok(())
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
