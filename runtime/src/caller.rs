@@ -61,7 +61,8 @@ impl Caller {
         Call::raw(self.clone(), route.into(), body.into())
     }
 
-    /// A push by route, with bytes for its message.
+    /// A push by route, with bytes for its message. Those of one service, which is what comes before the `/`, keep their
+    /// order among themselves.
     pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
         Push::raw(self.clone(), route.into(), body.into())
     }

@@ -9,6 +9,7 @@ use super::Shared;
 use super::responder::encode_outside;
 use super::state::State;
 use super::wakers::Place;
+use crate::frame::Settings;
 use crate::proto::{OpenRoute, PushRoom, Pushing};
 use crate::{Error, Message, Status};
 
@@ -127,7 +128,7 @@ impl State {
     fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
         match route {
             OpenRoute::Spec(spec) => self.lane(spec),
-            OpenRoute::Name(_) => 0,
+            OpenRoute::Name(name) => raw_lane(name),
         }
     }
 
@@ -180,5 +181,31 @@ impl State {
                 Ok(Step::Sent)
             }
         }
+    }
+}
+
+/// The lane of a push by route: always the same for a service, so that its order holds, and one of those that every
+/// receiver has. A table would grow with the names that a proxy hands through.
+fn raw_lane(route: &str) -> u32 {
+    let service = route.rsplit_once('/').map_or(route, |(service, _)| service);
+    // FNV-1a: short names, and no secret.
+    let hash = service
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (hash >> 16) % Settings::initial().lanes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::raw_lane;
+
+    #[test]
+    fn pushes_by_route_have_one_lane_a_service_and_use_all_that_every_receiver_has() {
+        assert_eq!(raw_lane("chat.v1.Chat/Typing"), raw_lane("chat.v1.Chat/Left"));
+        let mut lanes: Vec<u32> = (0..64).map(|n| raw_lane(&format!("some.v{n}.Service/Note"))).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        assert_eq!(lanes, [0, 1, 2, 3]);
+        assert!(raw_lane("") < 4 && raw_lane("no slash") < 4);
     }
 }

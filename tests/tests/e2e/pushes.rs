@@ -243,6 +243,42 @@ mod overlapping {
     }
 }
 
+#[tokio::test]
+async fn pushes_by_route_keep_their_order_in_a_service_and_wait_for_no_other() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let (pushed, mut pushes) = mpsc::channel(64);
+    let opens = Arc::clone(&gate);
+    let router = Router::new().fallback_push(move |_: Context, push: RawCall| {
+        let (gate, pushed) = (Arc::clone(&opens), pushed.clone());
+        async move {
+            if push.route().starts_with("slow.") {
+                gate.acquire().await.unwrap().forget();
+            }
+            pushed.try_send((push.route().to_owned(), push.payload()[0])).unwrap();
+            Ok(())
+        }
+    });
+    let ends = Ends::with(Over::Tcp, router.clone(), router, |s| s, |c| c).await;
+    for pusher in ends.both() {
+        for number in 0..10u8 {
+            for route in ["slow.v1.Slow/One", "fast.v1.Fast/One"] {
+                // Methods of a service share its order.
+                let route = if number % 2 == 0 { route.replace("One", "Two") } else { route.to_owned() };
+                within(pusher.push_raw(route, vec![number])).await.unwrap();
+            }
+        }
+        for service in ["fast", "slow"] {
+            for number in 0..10u8 {
+                let (route, seen) = within(pushes.recv()).await.unwrap();
+                assert!(route.starts_with(service) && seen == number, "{route} {seen}, not {number}");
+                if service == "fast" && number == 9 {
+                    gate.add_permits(10);
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_push_that_failed_and_is_still_in_scope_holds_up_nobody() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
