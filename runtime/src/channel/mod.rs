@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use self::plan::{Endpoint, Plan};
 use crate::caller::Connecting;
 use crate::config::{Config, config_setters};
 use crate::session::{Lock, Shared, task};
 use crate::transport::{PeerAddr, Transport, Uri};
-use crate::{Call, Caller, Error, Push, Raw, Router, Session};
+use crate::{Call, Caller, Error, Push, Raw, Reason, Router, Session};
 
 /// A client's connection. Cheap to clone; all clones share it.
 ///
@@ -39,7 +39,10 @@ pub struct Channel(Arc<Inner>);
 
 struct Inner {
     plan: Arc<Plan>,
+    /// The connection that stands, or was last.
     session: Lock<Option<Session>>,
+    /// There is another one.
+    connected: Notify,
     /// The attempt to connect that is under way, or was last.
     attempt: Lock<Option<watch::Receiver<Outcome>>>,
 }
@@ -79,7 +82,8 @@ impl Channel {
 
     fn new(endpoint: Endpoint, config: Config, router: Router) -> Self {
         let plan = Arc::new(Plan { endpoint, config, router });
-        Self(Arc::new(Inner { plan, session: Lock::new(None), attempt: Lock::new(None) }))
+        let (session, attempt) = (Lock::new(None), Lock::new(None));
+        Self(Arc::new(Inner { plan, session, connected: Notify::new(), attempt }))
     }
 
     /// The live session, connecting first if there is none.
@@ -100,9 +104,33 @@ impl Channel {
         Caller::from(self).push_raw(route, body)
     }
 
+    /// Waits for the end of the connection and tells why it ended; at once if it has ended and no call has connected again.
+    /// Before the first connection it waits for that.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), protocall::Error> {
+    /// let channel = protocall::Channel::connect("tcp://127.0.0.1:7000").await?;
+    /// let reason = channel.closed().await;
+    /// println!("lost: {reason}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn closed(&self) -> Reason {
+        let session = loop {
+            // Made before it looks, so that it misses nothing.
+            let connected = self.0.connected.notified();
+            let session = self.0.session.lock().clone();
+            match session {
+                Some(session) => break session,
+                None => connected.await,
+            }
+        };
+        session.closed().await
+    }
+
     /// Closes the connection for all clones: open calls fail. The next call connects again.
     pub fn close(&self) {
-        let session = self.0.session.lock().take();
+        let session = self.0.session.lock().clone();
         if let Some(session) = session {
             session.close();
         }
@@ -166,6 +194,7 @@ impl Inner {
     fn adopt(&self, session: &Session) {
         let before = self.session.lock().replace(session.clone());
         drop(before);
+        self.connected.notify_waiters();
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context as Cx, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use protocall::{Channel, Error, Server, Status};
+use protocall::{Channel, EndedBy, Error, Server, Status};
 use protocall_tests::proto::echo::v1::EchoClient;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -152,4 +152,29 @@ fn what_waits_outside_of_a_runtime_has_its_deadline_all_the_same() {
     let lazy = Channel::builder("tcp://127.0.0.1:1").connect_lazy().unwrap();
     let status = by_hand(EchoClient::new(&lazy).echo(message("x"))).unwrap_err();
     assert!(matches!(status.local(), Some(Error::NoRuntime)), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_channel_tells_when_and_why_its_connection_ends() {
+    let server = Running::start(Server::new(host().router()).listen("tcp://127.0.0.1:0")).await;
+    let channel = Channel::builder(&server.uri).connect_lazy().unwrap();
+    let client = EchoClient::new(&channel);
+    // Before the first connection it waits for that.
+    let early = tokio::spawn({
+        let channel = channel.clone();
+        async move { channel.closed().await }
+    });
+    tokio::task::yield_now().await;
+    within(client.echo(message("x"))).await.unwrap();
+    assert!(!early.is_finished());
+    server.handle.sessions()[0].close();
+    let reason = within(early).await.unwrap();
+    assert_eq!(reason.by(), EndedBy::Peer, "{reason}");
+    // It has ended: at once, until a call has connected again.
+    assert_eq!(within(channel.closed()).await, reason);
+    within(client.echo(message("x"))).await.unwrap();
+    channel.close();
+    let reason = within(channel.closed()).await;
+    assert!(reason.by() == EndedBy::Us && reason.is_clean(), "{reason}");
+    within(client.echo(message("and again"))).await.unwrap();
 }
