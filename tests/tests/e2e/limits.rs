@@ -9,7 +9,7 @@ use protocall_tests::proto::chat::v1::CHAT_SPEC;
 use protocall_tests::proto::echo::v1::{ECHO_SPEC, EchoClient};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::support::{Ends, Over, Running, echo, host, idle, message, until, within};
+use crate::support::{Ends, HELLO, Over, Running, echo, host, idle, message, until, within};
 
 /// Of a payload in `EchoRequest`: the message's own bytes around it.
 fn payload_of(message: usize) -> usize {
@@ -272,9 +272,32 @@ async fn a_connection_over_the_limit_is_refused_with_a_reason_and_others_go_on()
     assert_eq!((report.refused, report.open), (20, 2));
 }
 
+#[tokio::test]
+async fn a_thousand_connections_that_vanish_at_once_leave_nothing() {
+    // However long a machine that is busy takes to make them.
+    let server = Server::new(host().router()).listen("tcp://127.0.0.1:0");
+    let server = Running::start(server.connect_timeout(Duration::from_secs(300))).await;
+    let address = server.uri.trim_start_matches("tcp://").to_owned();
+    let mut strangers = Vec::new();
+    for number in 0..1_000 {
+        let mut stranger = within(tokio::net::TcpStream::connect(&address)).await.unwrap();
+        // Some say nothing, some half a HELLO, some all of it and the beginning of a frame.
+        let said = [&HELLO[..], &[0, 0, 1]].concat();
+        tokio::io::AsyncWriteExt::write_all(&mut stranger, &said[..number % (said.len() + 1)]).await.unwrap();
+        strangers.push(stranger);
+    }
+    until(|| server.handle.sessions().len() == 1_000).await;
+    drop(strangers);
+    until(|| server.handle.sessions().is_empty()).await;
+    let channel = Channel::connect(&server.uri).await.unwrap();
+    within(EchoClient::new(&channel).echo(message("still here"))).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_connections_are_used_at_once() {
-    let server = Running::start(Server::new(host().router()).listen("tcp://127.0.0.1:0")).await;
+    // However long a machine that is busy takes to make them.
+    let server = Server::new(host().router()).listen("tcp://127.0.0.1:0");
+    let server = Running::start(server.connect_timeout(Duration::from_secs(300))).await;
     let mut connects = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let uri = server.uri.clone();
