@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::context::{CallCore, Context};
-use crate::service::{Handling, push_result};
+use crate::service::{Handling, PushUnderWay};
 use crate::session::Responder;
 use crate::{Caller, Message, Raw, Status};
 
@@ -123,8 +123,9 @@ pub(crate) trait ErasedFallbackPush: Send + Sync + 'static {
 impl<F: FallbackPush> ErasedFallbackPush for F {
     fn handle(self: Arc<Self>, ctx: Context, push: RawCall) -> Handling {
         Handling::future(async move {
+            let under_way = PushUnderWay::new(&ctx);
             let result = FallbackPush::push(&*self, &ctx, push).await;
-            push_result(&ctx, result);
+            under_way.done(result);
         })
     }
 }

@@ -69,12 +69,14 @@ impl Incoming {
     {
         let Self { core, payload, .. } = self;
         let context = Context::of(core);
+        let under_way = PushUnderWay::new(&context);
         match Q::decode(payload) {
             Ok(request) => Handling::future(async move {
-                let result = handler(context.clone(), request).await;
-                push_result(&context, result);
+                let result = handler(context, request).await;
+                under_way.done(result);
             }),
             Err(status) => {
+                under_way.done(Ok(()));
                 context.session().shared().with(|state| state.conn.push_dropped());
                 trace_push(&context, &status);
                 Handling::done()
@@ -137,11 +139,28 @@ impl Incoming {
     }
 }
 
-/// A push's error is counted and traced, never sent.
-pub(crate) fn push_result(context: &Context, result: Result<(), Status>) {
-    if let Err(status) = result {
-        context.session().shared().push_failed();
-        trace_push(context, &status);
+/// A push whose handler is at work. Its error is counted and traced, never sent; a handler that does not come to its end,
+/// because it panics, is counted too.
+pub(crate) struct PushUnderWay(Option<Context>);
+
+impl PushUnderWay {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self(Some(context.clone()))
+    }
+
+    pub(crate) fn done(mut self, result: Result<(), Status>) {
+        if let (Some(context), Err(status)) = (self.0.take(), result) {
+            context.session().shared().push_failed();
+            trace_push(&context, &status);
+        }
+    }
+}
+
+impl Drop for PushUnderWay {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.session().shared().push_failed();
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub struct SessionStats {
     pub late_replies: u64,
     /// Pushes that nobody serves, that could not be read, or that were over a limit.
     pub dropped_pushes: u64,
-    /// Pushes whose handler returned an error.
+    /// Pushes whose handler returned an error or panicked.
     pub failed_pushes: u64,
 }
 

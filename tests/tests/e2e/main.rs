@@ -5,6 +5,7 @@ mod both;
 mod calls;
 mod connecting;
 mod drain;
+mod grumpy;
 mod held;
 mod hostile;
 mod journal;
