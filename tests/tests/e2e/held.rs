@@ -46,12 +46,12 @@ async fn a_call_that_was_held_back_is_run_and_answered_though_handles_act_meanwh
         let mut calls = JoinSet::new();
         // One batch may take all that waits, the transport takes no second.
         while ends.far.stats().unsent_bytes <= 8 * SEND_BUFFER {
-            calls.spawn(echo(&ends.near).echo(message("large")));
+            calls.spawn(echo(&ends.near).echo(message("large")).no_timeout());
             tokio::task::yield_now().await;
         }
         let large = calls.len();
         for _ in 0..20 {
-            calls.spawn(echo(&ends.near).echo(message("held")));
+            calls.spawn(echo(&ends.near).echo(message("held")).no_timeout());
         }
         until(|| ends.far.stats().calls_in >= 20).await;
         assert!(ran.load(Ordering::SeqCst) <= large, "too much waits to be written");
