@@ -54,7 +54,7 @@ fn session() -> StdArc<Shared> {
     let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
     let hello = crate::frame::Hello { version: 1, wants_auth: false, settings: Settings::initial() };
     conn.handle_frame(clock::now(), Frame::Hello(Box::new(hello)));
-    let mut state = State::new(conn, Arc::default());
+    let mut state = State::new(conn, std::sync::Arc::default());
     state.take_events(&mut Todo::default());
     state.conn.poll_batch(clock::now(), &mut Batch::default());
     StdArc::new(Shared {
