@@ -31,6 +31,12 @@ pub trait Message: Send + Sized + 'static {
     /// Writes the payload. `out` has room for `encoded_len` bytes.
     fn encode(&self, out: &mut impl BufMut);
 
+    /// The encoded payload, if it is at hand: then it travels without a copy.
+    #[doc(hidden)]
+    fn shared(&self) -> Option<Bytes> {
+        None
+    }
+
     /// Reads a payload. `bytes` fields of type `Bytes` alias it and keep it alive.
     ///
     /// # Errors
@@ -63,6 +69,10 @@ impl Message for Raw {
 
     fn encode(&self, out: &mut impl BufMut) {
         out.put(self.0.clone());
+    }
+
+    fn shared(&self) -> Option<Bytes> {
+        Some(self.0.clone())
     }
 
     fn decode(payload: Bytes) -> Result<Self, Status> {

@@ -49,7 +49,7 @@ impl Connection {
     }
 
     fn take_reply(&mut self, number: u32, message: Piece, block: Bytes, cost: u64) {
-        match Assembly::begin(message) {
+        match Assembly::begin(message, &mut self.pool) {
             Arrived::Whole(payload) => {
                 self.free_replies(cost);
                 self.call_answered(number, Answer::Message { payload, block });

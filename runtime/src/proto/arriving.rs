@@ -19,7 +19,8 @@ impl Connection {
             || push.block.len() > self.ours.metadata_limit as usize
             || push.message.compressed;
         let Push { lane, route, block, message } = push;
-        let inn = self.peers_lane(lane)?;
+        // Not by `peers_lane`, which borrows the pool too.
+        let inn = self.lanes.inn(lane).ok_or_else(too_many_lanes)?;
         if inn.under_way.is_some() {
             return Err(FrameError::unexpected("10.3", "PUSH in a lane whose last one is incomplete"));
         }
@@ -36,7 +37,7 @@ impl Connection {
             self.push_handed_on(lane, cost);
             return Ok(());
         }
-        match Assembly::begin(message) {
+        match Assembly::begin(message, &mut self.pool) {
             Arrived::Whole(message) => {
                 self.lanes.taken += 1;
                 self.events.push_back(Event::Push(InboundPush { lane, route, block, message, cost }));
@@ -105,7 +106,10 @@ impl Connection {
 
     // wire 10.1
     fn peers_lane(&mut self, lane: u32) -> Result<&mut LaneIn, FrameError> {
-        let over = || FrameError::new(EndCode::LimitExceeded, "10.1", "more lanes than `max_lanes`");
-        self.lanes.inn(lane).ok_or_else(over)
+        self.lanes.inn(lane).ok_or_else(too_many_lanes)
     }
+}
+
+fn too_many_lanes() -> FrameError {
+    FrameError::new(EndCode::LimitExceeded, "10.1", "more lanes than `max_lanes`")
 }

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::pool::Pool;
 use crate::frame::{EndCode, FrameError, Piece};
 
 /// What is there of a message, and what is still to come.
@@ -20,12 +21,12 @@ pub(crate) enum Arrived {
 
 impl Assembly {
     /// Starts with the first frame's piece.
-    pub(crate) fn begin(piece: Piece) -> Arrived {
+    pub(crate) fn begin(piece: Piece, pool: &mut Pool) -> Arrived {
         if piece.missing == 0 {
             return Arrived::Whole(piece.bytes);
         }
         // The total is prepaid (wire 7.2), so reserving it at once is within what we granted.
-        let mut buffer = BytesMut::with_capacity(piece.total());
+        let mut buffer = pool.take(piece.total());
         buffer.extend_from_slice(&piece.bytes);
         Arrived::Begun(Self { missing: piece.missing as usize, buffer: Some(buffer) })
     }

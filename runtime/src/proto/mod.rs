@@ -10,7 +10,7 @@
 //! | `receive` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
-//! | `account` `routes` `wheel` `life` `assembly` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments, streams, what waits to be written |
+//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, streams, what waits to be written |
 
 mod account;
 mod answers;
@@ -25,6 +25,7 @@ mod lanes;
 mod life;
 mod opening;
 mod outbox;
+mod pool;
 mod pushing;
 mod queries;
 mod receive;
@@ -46,6 +47,7 @@ use self::ending::Farewell;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict, Waits};
 use self::outbox::{Left, Outbox};
+use self::pool::Pool;
 use self::replying::WaitingReply;
 use self::routes::Routes;
 use self::serving::Serving;
@@ -101,6 +103,7 @@ pub(crate) struct Connection {
     /// There may be room for calls that wait.
     call_room: bool,
     left: Vec<Left>,
+    pool: Pool,
 }
 
 /// What is known of the peer.
@@ -170,6 +173,7 @@ impl Connection {
             events: VecDeque::new(),
             call_room: false,
             left: Vec::new(),
+            pool: Pool::default(),
             peer: Peer {
                 hello: None,
                 wants_auth: false,
@@ -356,18 +360,6 @@ impl Connection {
         self.events.extend([Event::Ready, Event::LaneRoom]);
         self.pump_replies();
     }
-
-    /// What is in flight: our calls, the peer's, bytes that wait.
-    pub(crate) fn in_flight(&self) -> InFlight {
-        InFlight {
-            calling: self.calling.busy(),
-            serving: self.serving.busy(),
-            unsent: self.outbox.waiting(),
-            held: self.calls_grant.held() + self.replies_grant.held(),
-            late_replies: self.calling.late,
-            dropped_pushes: self.lanes.dropped,
-        }
-    }
 }
 
 /// Settings as they count.
@@ -379,17 +371,6 @@ fn count(settings: &mut Settings) {
     let least = MESSAGE_COST + 1_024 + limits;
     settings.calls_credit = settings.calls_credit.max(least);
     settings.replies_credit = settings.replies_credit.max(least);
-}
-
-/// What a connection holds at a moment, and what it has counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InFlight {
-    pub(crate) calling: usize,
-    pub(crate) serving: usize,
-    pub(crate) unsent: usize,
-    pub(crate) held: u64,
-    pub(crate) late_replies: u64,
-    pub(crate) dropped_pushes: u64,
 }
 
 /// A moment to count from, for tests that move time by hand.

@@ -3,6 +3,17 @@
 use super::serving::ServedState;
 use super::{Connection, Stop};
 
+/// What a connection holds at a moment, and what it has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    pub(crate) calling: usize,
+    pub(crate) serving: usize,
+    pub(crate) unsent: usize,
+    pub(crate) held: u64,
+    pub(crate) late_replies: u64,
+    pub(crate) dropped_pushes: u64,
+}
+
 impl Connection {
     /// Whether [`poll_event`](Self::poll_event) would give anything.
     pub(crate) fn has_events(&self) -> bool {
@@ -50,5 +61,17 @@ impl Connection {
     #[cfg(all(test, protocall_loom))]
     pub(crate) fn calls_left(&self) -> u64 {
         self.calling.left()
+    }
+
+    /// What is in flight: our calls, the peer's, bytes that wait.
+    pub(crate) fn in_flight(&self) -> InFlight {
+        InFlight {
+            calling: self.calling.busy(),
+            serving: self.serving.busy(),
+            unsent: self.outbox.waiting(),
+            held: self.calls_grant.held() + self.replies_grant.held(),
+            late_replies: self.calling.late,
+            dropped_pushes: self.lanes.dropped,
+        }
     }
 }

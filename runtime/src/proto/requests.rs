@@ -44,7 +44,7 @@ impl Connection {
             self.wheel.set(number * 2 + 1, at);
         }
         let Call { id, route, block, message, .. } = call;
-        let message = match message.map(Assembly::begin) {
+        let message = match message.map(|piece| Assembly::begin(piece, &mut self.pool)) {
             None => {
                 let items = Items::new(self.ours.stream_credit);
                 self.serving.begin(number, ServedState::Running, false).items = Some(Box::new(items));

@@ -9,6 +9,7 @@ mod driver;
 mod handler;
 #[cfg(all(test, protocall_loom))]
 mod models;
+mod outside;
 mod pace;
 mod park;
 mod pipe;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::Shared;
-use super::responder::encode_outside;
+use super::outside::Outside;
 use super::state::State;
 use super::wakers::Place;
 use crate::frame::Settings;
@@ -24,7 +24,7 @@ pub(crate) enum Pushed {
 enum Step {
     Sent,
     Full(&'static str),
-    EncodeOutside,
+    EncodeOutside(Outside),
 }
 
 impl Shared {
@@ -45,8 +45,8 @@ impl Shared {
         match step {
             Step::Sent => Ok(Pushed::Sent),
             Step::Full(why) => Ok(Pushed::Full(why)),
-            Step::EncodeOutside => {
-                let bytes = encode_outside(message, len).map_err(|error| Status::from(error).not_run())?;
+            Step::EncodeOutside(outside) => {
+                let bytes = outside.encode(message, len).map_err(|error| Status::from(error).not_run())?;
                 self.with(|state| {
                     let lane = state.lane_for(route);
                     let pushing = Pushing { route, lane, block, len };
@@ -173,7 +173,7 @@ impl State {
                 self.pusher_waits(pushing.lane, waiter);
                 Ok(Step::Full(why))
             }
-            PushRoom::Large => Ok(Step::EncodeOutside),
+            PushRoom::Large => Ok(Step::EncodeOutside(Outside::new(message, pushing.len, &mut self.conn))),
             PushRoom::InPlace => {
                 let pushed = self.conn.push_in_place(pushing, |out| message.encode(out));
                 pushed.map_err(|error| Status::from(error).not_run())?;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::outside::Outside;
 use crate::context::CallCore;
 use crate::frame::Block;
 use crate::proto::{ReplyRoom, Terminal, stop_status};
-use crate::{Error, Message, Raw, Status};
+use crate::{Message, Raw, Status};
 
 /// The one terminal frame of a call (wire 8.4): sent by `finish` or `refuse`, or, if the handler is dropped or panics,
 /// when this is dropped.
@@ -59,7 +60,7 @@ impl Responder {
             }
             match state.conn.reply_room(len, block.len()) {
                 ReplyRoom::Nobody => Placed::Done,
-                ReplyRoom::Outside => Placed::Outside,
+                ReplyRoom::Outside => Placed::Outside(Outside::new(reply, len, &mut state.conn)),
                 ReplyRoom::InPlace => {
                     let written = state.conn.reply_in_place(number, len, &block, |out| reply.encode(out));
                     match written {
@@ -75,7 +76,7 @@ impl Responder {
         match placed {
             Placed::Done => self.done = true,
             Placed::Refused(status) => self.status(&status.by_handler()),
-            Placed::Outside => match encode_outside(reply, len) {
+            Placed::Outside(outside) => match outside.encode(reply, len) {
                 Ok(message) => self.terminal(Terminal::Message { block, message }),
                 Err(error) => self.status(&Status::from(error).by_handler()),
             },
@@ -115,7 +116,7 @@ impl Responder {
 
 enum Placed {
     Done,
-    Outside,
+    Outside(Outside),
     Refused(Status),
 }
 
@@ -139,14 +140,4 @@ pub(crate) fn encode_block(block: Option<&Block>) -> Bytes {
     let mut out = BytesMut::with_capacity(block.encoded_len());
     block.encode(&mut out);
     out.freeze()
-}
-
-/// Encodes a message into a buffer of its own.
-pub(crate) fn encode_outside<M: Message>(message: &M, len: usize) -> Result<Bytes, Error> {
-    let mut out = BytesMut::with_capacity(len);
-    message.encode(&mut out);
-    match out.len() == len {
-        true => Ok(out.freeze()),
-        false => Err(Error::Encode { announced: len, written: out.len() }),
-    }
 }

@@ -1,0 +1,99 @@
+//! Buffers for large messages, used again once nobody has the message any more. Asked of the allocator for each message,
+//! they would be mapped and given back each time, and every page of them faulted in anew.
+
+use bytes::BytesMut;
+
+use super::Connection;
+
+/// The most that is kept for the next messages: about as many as are under way at once.
+const KEPT: usize = 16 << 20;
+/// Sizes are rounded up to this, so that messages of about the same size share buffers.
+const STEP: usize = 16 << 10;
+
+/// One for each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    /// Handles of no length on buffers that were given out, the last used last.
+    kept: Vec<Kept>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    size: usize,
+    handle: BytesMut,
+}
+
+impl Pool {
+    /// An empty buffer with room for `len` bytes. When all parts of it are dropped it is free again.
+    pub(crate) fn take(&mut self, len: usize) -> BytesMut {
+        if len > KEPT {
+            return BytesMut::with_capacity(len);
+        }
+        // What a message holds is what it was charged, and little more.
+        let most = len + STEP.max(len / 4);
+        let fits = |kept: &mut Kept| (len..=most).contains(&kept.size) && kept.handle.try_reclaim(len);
+        // The last used is the likeliest to be in the caches.
+        let free = (0..self.kept.len()).rev().find(|at| fits(&mut self.kept[*at]));
+        let mut kept = match free {
+            Some(at) => self.kept.remove(at),
+            None => {
+                let size = len.next_multiple_of(STEP);
+                self.bytes += size;
+                Kept { size, handle: BytesMut::with_capacity(size) }
+            }
+        };
+        let buffer = kept.handle.split_off(0);
+        self.kept.push(kept);
+        while self.bytes > KEPT {
+            self.bytes -= self.kept.remove(0).size;
+        }
+        buffer
+    }
+}
+
+impl Connection {
+    /// Room for a message that is encoded with the lock released.
+    pub(crate) fn room_outside(&mut self, len: usize) -> BytesMut {
+        self.pool.take(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_once_nobody_has_it() {
+        let mut pool = Pool::default();
+        let mut first = pool.take(100_000);
+        first.extend_from_slice(&[7; 100_000]);
+        let at = first.as_ptr();
+        let message = first.freeze();
+        let part = message.slice(50_000..);
+        drop(message);
+        assert_ne!(pool.take(100_000).as_ptr(), at);
+        assert_eq!(part[0], 7);
+        drop(part);
+        let again = pool.take(95_000);
+        assert!(again.is_empty() && again.capacity() >= 95_000);
+        assert!(again.as_ptr() == at || pool.take(95_000).as_ptr() == at);
+    }
+
+    #[test]
+    fn a_small_message_does_not_hold_a_large_buffer() {
+        let mut pool = Pool::default();
+        drop(pool.take(1 << 20));
+        assert!(pool.take(100_000).capacity() < 200_000);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut pool = Pool::default();
+        let taken: Vec<_> = (0..40).map(|_| pool.take(1 << 20)).collect();
+        assert!(taken.iter().all(|buffer| buffer.capacity() >= 1 << 20));
+        assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
+        assert!(pool.take(64 << 20).capacity() >= 64 << 20);
+        assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
+    }
+}
