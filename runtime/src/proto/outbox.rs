@@ -12,6 +12,10 @@ use crate::frame::{CallHead, CallId, FragmentHead, FragmentOf, Outline, PushHead
 /// Bytes of fragments in one batch: what a control frame may have to wait for.
 const BATCH_FRAGMENTS: usize = 256 << 10;
 
+/// Large messages that take turns; those behind them wait. Taking turns with all, many that come at once would all be
+/// whole only at the end: the peer could begin with none of them meanwhile, and both ends would hold all of them.
+const IN_TURN: usize = 2;
+
 /// Frames in the order in which the transport must get them. The driver owns one and has it refilled.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -288,7 +292,8 @@ impl Outbox {
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
             } else {
-                self.large.push_back(large);
+                let at = self.large.len().min(IN_TURN - 1);
+                self.large.insert(at, large);
             }
         }
     }

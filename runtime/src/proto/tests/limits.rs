@@ -189,6 +189,26 @@ fn large_and_small_messages_do_not_hold_each_other_up() {
 }
 
 #[test]
+fn large_messages_arrive_one_after_the_other_and_a_very_large_one_holds_up_no_other() {
+    let mut pair = Pair::new(&Config { send_buffer: 64 << 20, ..Config::default() });
+    pair.b.handler = Handler::Wait;
+    for (tag, mib) in [(0, 4), (1, 1), (2, 1), (3, 1)] {
+        pair.a.call(Ask::of(mib << 20).tag(tag));
+    }
+    let mut batches = 0;
+    let mut whole_after = Vec::new();
+    while pair.b.journal.len() < 4 {
+        pair.a.poll_batch();
+        pair.drive_batch();
+        batches += 1;
+        whole_after.resize(pair.b.journal.len(), batches);
+    }
+    assert_eq!(pair.b.journal, [1, 2, 3, 0]);
+    // Half of each batch of 256 KiB is the first one's.
+    assert!(whole_after[0] <= 9 && whole_after[1] <= 18 && whole_after[2] <= 27, "{whole_after:?}");
+}
+
+#[test]
 fn a_stream_reply_with_a_message_costs_the_call() {
     let mut raw = Raw::new(&Config::default());
     let number = raw.end.call(Ask { shape: Shape::ServerStream, ..Ask::of(8) });
