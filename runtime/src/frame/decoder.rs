@@ -24,13 +24,15 @@ pub(crate) struct Decoder {
     frame_limit: u32,
     accepts_checksum: bool,
     needed: usize,
+    copies: bool,
     broken: Option<FrameError>,
 }
 
 impl Decoder {
     /// A decoder for frames up to `frame_limit` long (their `length`), at least as long as a HELLO may be.
     pub(crate) fn new(frame_limit: u32) -> Self {
-        let mut decoder = Self { frame_limit: 0, accepts_checksum: false, needed: HEADER, broken: None };
+        let mut decoder =
+            Self { frame_limit: 0, accepts_checksum: false, needed: HEADER, copies: false, broken: None };
         decoder.set_frame_limit(frame_limit);
         decoder
     }
@@ -46,6 +48,17 @@ impl Decoder {
     // wire 2.5
     pub(crate) fn accept_checksum(&mut self) {
         self.accepts_checksum = true;
+    }
+
+    /// Whether frames have bytes of their own from now on, where they would share the buffer: a large one is not to be kept
+    /// alive by a small message. FRAGMENTs share it all the same, being copied at once.
+    pub(crate) fn set_copies(&mut self, copies: bool) {
+        self.copies = copies;
+    }
+
+    /// Whether the frame that `buf` begins with is a FRAGMENT.
+    pub(crate) fn is_fragment(buf: &[u8]) -> bool {
+        buf.get(LENGTH) == Some(&kind::FRAGMENT)
     }
 
     /// How many bytes more than those in the buffer the frame under way wants, as far as can be told: never more
@@ -113,6 +126,10 @@ impl Decoder {
         let after = buf.len() - end;
         match decode_plain(header, &buf[HEADER..body_end]) {
             Some(frame) => frames.push(frame?),
+            None if self.copies && header.kind != kind::FRAGMENT => {
+                let mut own = BytesMut::from(&buf[..body_end]);
+                decode_shared(header, Body::within(&mut own, HEADER, body_end), frames)?;
+            }
             None => decode_shared(header, Body::within(buf, HEADER, body_end), frames)?,
         }
         // What no field took: a frame that keeps nothing of the buffer, a checksum.

@@ -2,28 +2,22 @@
 //! once a batch, and wakes after unlocking. No user code runs on it.
 
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Instant;
 
-use bytes::BytesMut;
 use tokio::runtime::RuntimeFlavor;
 use tokio::time::Sleep;
 
 use super::clock;
 use super::closing::Closing;
+use super::input::{Input, Read};
 use super::pipe::Pipe;
 use super::{Shared, Todo};
-use crate::frame::{Decoder, Frame, FrameError};
 use crate::proto::Connection;
 use crate::transport::Transport;
 
-/// Least room to read into.
-const READ_ROOM: usize = 16 << 10;
-/// Room to read into while much comes.
-const READ_ROOM_BUSY: usize = 64 << 10;
 /// Frames in one turn. Those whom they wake run before the next: a worker of tokio's has room for 256 tasks that are
 /// ready, and who is woken beyond that waits long behind others.
 const FRAMES: usize = 256;
@@ -34,12 +28,9 @@ const TURNS: usize = 16;
 pub(crate) struct Driver {
     pipe: Pipe,
     shared: Arc<Shared>,
-    decoder: Decoder,
-    input: BytesMut,
-    frames: Vec<Frame>,
+    input: Input,
     /// Kept for its room.
     todo: Todo,
-    broken: Option<FrameError>,
     sleep: Option<Pin<Box<Sleep>>>,
     wake_at: Option<Instant>,
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
@@ -53,15 +44,6 @@ pub(crate) struct Driver {
     watches: bool,
     /// There once the machine is over.
     closing: Option<Closing>,
-}
-
-/// What reading brought.
-#[derive(Default)]
-struct Input {
-    bytes: bool,
-    /// There was no room for more: otherwise the transport wakes the driver when more is there.
-    more: bool,
-    end: Option<String>,
 }
 
 /// What to do after a turn.
@@ -78,12 +60,9 @@ impl Driver {
         let limit = shared.config.settings().frame_limit;
         Self {
             pipe: Pipe::new(transport),
-            decoder: Decoder::new(limit),
             shared,
-            input: BytesMut::new(),
-            frames: Vec::new(),
+            input: Input::new(limit),
             todo: Todo::default(),
-            broken: None,
             sleep: None,
             wake_at: None,
             gathers: *flavor != RuntimeFlavor::CurrentThread,
@@ -97,11 +76,11 @@ impl Driver {
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         for _ in 0..TURNS {
-            let mut input = self.poll_input(cx);
-            let crowded = self.parse(if input.end.is_some() { usize::MAX } else { FRAMES });
-            input.more |= crowded;
+            let mut read = self.input.poll_read(cx, &mut self.pipe);
+            let crowded = self.input.parse(if read.end.is_some() { usize::MAX } else { FRAMES });
+            read.more |= crowded;
             let now = clock::now();
-            let turn = self.turn(cx, now, input);
+            let turn = self.turn(cx, now, read);
             if matches!(turn, Turn::Close) {
                 return Poll::Ready(());
             }
@@ -126,50 +105,13 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Reads what is there, as far as there is room.
-    fn poll_input(&mut self, cx: &mut Cx<'_>) -> Input {
-        let wanted = self.decoder.needed().clamp(READ_ROOM, READ_ROOM_BUSY);
-        if self.input.capacity() - self.input.len() < wanted.min(READ_ROOM) {
-            self.input.reserve(wanted.max(READ_ROOM_BUSY));
-        }
-        let mut input = Input::default();
-        while self.input.len() < self.input.capacity() {
-            match self.pipe.poll_read(cx, &mut self.input) {
-                Poll::Pending => return input,
-                Poll::Ready(Ok(n)) if n > 0 => input.bytes = true,
-                Poll::Ready(Ok(_)) => {
-                    input.end = Some("the other end closed it without a word".into());
-                    return input;
-                }
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => {
-                    input.end = Some(format!("reading failed: {error}"));
-                    return input;
-                }
-            }
-        }
-        input.more = true;
-        input
-    }
-
-    /// Parses at most so many frames. True: there may be more.
-    fn parse(&mut self, most: usize) -> bool {
-        match self.decoder.decode_most(&mut self.input, most, &mut self.frames) {
-            Ok(more) => more,
-            Err(error) => {
-                self.broken = Some(error);
-                false
-            }
-        }
-    }
-
     /// One visit to the state: gives it what was read, takes what is to be written and done.
-    fn turn(&mut self, cx: &Cx<'_>, now: Instant, input: Input) -> Turn {
+    fn turn(&mut self, cx: &Cx<'_>, now: Instant, read: Read) -> Turn {
         let mut todo = std::mem::take(&mut self.todo);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
-        let more_to_read = input.more;
-        self.tell(&mut state.conn, now, input);
+        let more_to_read = read.more;
+        self.tell(&mut state.conn, now, read);
         if !state.is_quiet() {
             state.take_events(&mut todo);
         }
@@ -190,22 +132,17 @@ impl Driver {
     }
 
     /// Tells the machine what was read and written, and the time.
-    fn tell(&mut self, conn: &mut Connection, now: Instant, input: Input) {
-        if input.bytes {
+    fn tell(&mut self, conn: &mut Connection, now: Instant, read: Read) {
+        if read.bytes {
             conn.handle_read(now);
         }
-        for frame in self.frames.drain(..) {
-            conn.handle_frame(now, frame);
-        }
-        if let Some(error) = self.broken.take() {
-            conn.handle_broken(&error);
-        }
+        self.input.tell(conn, now);
         match std::mem::replace(&mut self.wrote, Ok(None)) {
             Ok(None) => {}
             Ok(Some(at)) => conn.handle_written(at, !self.pipe.batch.is_empty()),
             Err(what) => conn.handle_transport_end(self.pipe.written(), &what),
         }
-        if let Some(what) = input.end {
+        if let Some(what) = read.end {
             // What is left must not leave: its callers are told that it was not run. (Unless the end came before.)
             if !conn.is_over() {
                 self.pipe.cut();
@@ -262,11 +199,8 @@ impl Driver {
     /// An alarm woke us, so little is going on: the buffers are given back.
     fn shrink(&mut self) {
         self.pipe.batch.shrink();
-        self.frames = Vec::new();
+        self.input.shrink();
         self.todo = Todo::default();
-        if self.input.is_empty() {
-            self.input = BytesMut::new();
-        }
     }
 
     /// Sets the alarm for the next timeout. True: it is due already.
@@ -296,7 +230,7 @@ impl Future for Driver {
         let this = self.get_mut();
         if this.closing.is_none() {
             ready!(this.poll_running(cx));
-            (this.input, this.frames, this.sleep) = (BytesMut::new(), Vec::new(), None);
+            (this.input, this.sleep) = (Input::new(0), None);
         }
         let closing = this.closing.get_or_insert_with(|| Closing::new(&this.shared));
         closing.poll(cx, &mut this.pipe, &this.shared)

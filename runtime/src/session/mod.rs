@@ -7,6 +7,7 @@ mod closing;
 mod compatible;
 mod driver;
 mod handler;
+mod input;
 #[cfg(all(test, protocall_loom))]
 mod models;
 mod outside;

@@ -3,9 +3,9 @@
 use bytes::{Bytes, BytesMut};
 
 use super::super::{
-    Call, CallHead, CallId, Decoder, EndCode, Frame, FrameError, HEADER, Hello, Outline, Ping, Reply,
-    ReplyStatus, Role, RouteOut, STATUS_TEXT_LIMIT, ServiceShape, Services, Settings, StatusHead, Text,
-    VERSION,
+    Call, CallHead, CallId, Decoder, EndCode, Fragment, FragmentOf, Frame, FrameError, HEADER, Hello,
+    Outline, Piece, Ping, Reply, ReplyStatus, Role, RouteOut, STATUS_TEXT_LIMIT, ServiceShape, Services,
+    Settings, StatusHead, Text, VERSION,
 };
 use super::{decode_all, encoded};
 
@@ -81,6 +81,36 @@ fn a_message_stays_where_it_was_received() {
     };
     assert_eq!(piece.bytes, vec![7; 500]);
     assert_eq!(piece.bytes.as_ptr(), message_at);
+}
+
+#[test]
+fn a_message_is_copied_out_of_a_large_buffer_and_a_fragment_is_not() {
+    let of = FragmentOf::Call(CallId::new(Role::Dialler, 1));
+    let call = Frame::Fragment(Fragment { of, bytes: Bytes::from_static(&[7; 500]) });
+    let reply = Frame::Reply(Reply {
+        id: CallId::new(Role::Dialler, 1),
+        status: None,
+        block: Bytes::from_static(b"block"),
+        message: Some(Piece {
+            missing: 0,
+            fragmented: false,
+            compressed: false,
+            bytes: Bytes::from_static(&[8; 500]),
+        }),
+    });
+    let mut buf = encoded([&call, &reply, &reply]);
+    let (begin, end) = (buf.as_ptr() as usize, buf.as_ptr() as usize + buf.len());
+    let mut decoder = Decoder::new(0);
+    decoder.set_copies(true);
+    let Ok(Some(Frame::Fragment(fragment))) = decoder.decode(&mut buf) else { panic!("no fragment") };
+    assert!((begin..end).contains(&(fragment.bytes.as_ptr() as usize)));
+    for _ in 0..2 {
+        let frame = decoder.decode(&mut buf).unwrap();
+        let Some(Frame::Reply(Reply { block, message: Some(piece), .. })) = frame else { panic!("no reply") };
+        assert_eq!((&block[..], piece.bytes.len()), (&b"block"[..], 500));
+        assert!(!(begin..end).contains(&(piece.bytes.as_ptr() as usize)));
+    }
+    assert!(buf.is_empty());
 }
 
 #[test]
