@@ -224,6 +224,8 @@ impl Connection {
             Verdict::Fine => {}
             Verdict::Ping => {
                 self.outbox.shrink();
+                self.pool = Pool::default();
+                self.pool = Pool::default();
                 self.ping();
             }
             Verdict::Dead(why) => return self.fail(EndCode::Timeout, why),
