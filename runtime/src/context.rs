@@ -62,6 +62,13 @@ struct Live {
     extensions: Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
+impl Live {
+    fn is_untouched(&self) -> bool {
+        let Self { stopped, task, watchers, reply, extensions } = self;
+        stopped.is_none() && task.is_none() && watchers.is_empty() && reply.is_empty() && extensions.is_none()
+    }
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
@@ -242,6 +249,14 @@ impl Context {
         act()
     }
 
+    /// As [`enter`](Self::enter), with no reference more: it comes back. `act` must not unwind.
+    pub(crate) fn lend<R>(self, act: impl FnOnce() -> R) -> (Self, R) {
+        let previous = CURRENT.with(|current| current.replace(Some(self)));
+        let result = act();
+        let ours = CURRENT.with(|current| current.replace(previous));
+        (ours.unwrap_or_else(Self::client), result)
+    }
+
     /// What came back with a call that was forwarded goes on with the reply.
     pub(crate) fn append_reply_metadata(&self, metadata: &Metadata) {
         if metadata.is_empty() {
@@ -260,6 +275,10 @@ impl Context {
 
     pub(crate) fn core(&self) -> &Arc<CallCore> {
         &self.0
+    }
+
+    pub(crate) fn into_core(self) -> Arc<CallCore> {
+        self.0
     }
 
     pub(crate) fn block(&self) -> Option<&Block> {
@@ -287,6 +306,23 @@ impl CallCore {
         deadline: Option<Instant>,
     ) -> Arc<Self> {
         Arc::new(Self { session, spec, route, block, deadline, live: Lock::new(Live::default()) })
+    }
+
+    /// Drops what is left of a push that was run, which may be the user's.
+    pub(crate) fn renew(&mut self) {
+        if !self.live.get_mut().is_untouched() {
+            *self.live.get_mut() = Live::default();
+        }
+    }
+
+    /// Begins the next push.
+    pub(crate) fn begin(
+        &mut self,
+        spec: Option<&'static MethodSpec>,
+        route: Text,
+        block: Option<Box<Block>>,
+    ) {
+        (self.spec, self.route, self.block) = (spec, route, block);
     }
 
     pub(crate) fn session(&self) -> &Session {

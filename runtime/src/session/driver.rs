@@ -200,6 +200,7 @@ impl Driver {
     fn shrink(&mut self) {
         self.pipe.batch.shrink();
         self.input.shrink();
+        self.shared.runs.shrink();
         self.todo = Todo::default();
     }
 

@@ -312,6 +312,15 @@ impl Shared {
         result
     }
 
+    /// As [`with`](Self::with), for what the driver need not hear of unless there is something to write.
+    pub(crate) fn with_little(&self, act: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        act(&mut state);
+        if state.conn.has_output() || !state.is_quiet() {
+            self.unlock(state);
+        }
+    }
+
     /// Unlocks, then wakes whom the machine's events concern, and the driver.
     pub(crate) fn unlock(&self, mut state: LockGuard<'_, State>) {
         let driver = state.park.rouse();

@@ -7,15 +7,15 @@ use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::handler::{HandlerTask, LaneTurn, OnDone, first_poll};
+use super::handler::{HandlerTask, Kept, LaneTurn, OnDone, first_poll};
 use super::responder::Responder;
 use super::runs::{Job, Resolved};
 use super::{Session, Shared, clock};
-use crate::context::{CallCore, Context};
+use crate::context::{BoxFuture, CallCore, Context};
 use crate::frame::{Block, BlockError, RouteRef, Text};
 use crate::proto::{Inbound, InboundPush, Shape, stop_status};
 use crate::router::{Target, kind_word};
@@ -25,6 +25,11 @@ use crate::{MethodKind, Raw, Status};
 /// Jobs that a runner runs before it lets the driver write the replies: half of those that wait, within these. The other
 /// end then works on the first half while the second is run, where otherwise the two would take turns.
 const BURST: RangeInclusive<usize> = 16..=256;
+
+/// How long the pushes of one lane are run while others wait, and if nobody does: then the driver is due.
+const TURN: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(100));
+/// After so many pushes the time is looked at, if nobody waits.
+const PUSHES: usize = 16;
 
 /// One runner.
 pub(super) struct Runner {
@@ -51,8 +56,8 @@ impl Future for Runner {
         this.polled = None;
         loop {
             match this.next_job(cx) {
-                Next::Job(Job::Call(call), now) => this.run_call(call, now),
-                Next::Job(Job::Push(push), _) => this.run_push(push),
+                Next::Call(call, now) => this.run_call(call, now),
+                Next::Pushes(turn, now) => this.run_lane(turn, now),
                 Next::Sleep => {
                     this.tell_pace();
                     if std::mem::take(&mut this.begun_tasks) {
@@ -64,7 +69,7 @@ impl Future for Runner {
                 }
                 Next::Leave => return Poll::Ready(()),
             }
-            this.burst -= 1;
+            this.burst = this.burst.saturating_sub(1);
             if this.burst == 0 {
                 break;
             }
@@ -78,7 +83,8 @@ impl Future for Runner {
 
 enum Next {
     /// Something to run, and the time.
-    Job(Job, Instant),
+    Call(Inbound, Instant),
+    Pushes(LaneTurn, Instant),
     Sleep,
     Leave,
 }
@@ -98,7 +104,7 @@ impl Runner {
 
     fn next_job(&mut self, cx: &Cx<'_>) -> Next {
         loop {
-            let mut queue = self.shared.runs.0.lock();
+            let mut queue = self.shared.runs.queue.lock();
             let replaced = queue.in_charge != self.number;
             if replaced || (queue.ended && queue.ready.is_empty()) {
                 if !replaced {
@@ -111,14 +117,21 @@ impl Runner {
                     self.burst = (queue.ready.len() / 2).clamp(*BURST.start(), *BURST.end());
                 }
                 let now = clock::now();
-                // It matters only if somebody waits behind this job.
-                queue.busy_since = (!queue.ready.is_empty()).then_some(now);
+                self.shared.runs.begins(&mut queue, now);
                 self.any_stopped = queue.any_stopped;
                 if self.targets.len() < queue.targets.len() {
                     let known = self.targets.len();
                     self.targets.extend_from_slice(&queue.targets[known..]);
                 }
-                return Next::Job(job, now);
+                return match job {
+                    Job::Call(call) => Next::Call(call, now),
+                    Job::Lane(lane) => {
+                        let pushes = queue.take_lane(lane);
+                        drop(queue);
+                        let turn = LaneTurn::new(Arc::clone(&self.shared), lane, pushes, self.number);
+                        Next::Pushes(turn, now)
+                    }
+                };
             }
             queue.busy_since = None;
             queue.any_stopped = false;
@@ -178,7 +191,8 @@ impl Runner {
         let router = &self.shared.router;
         let pending = first_poll(&context, is_slow, || match target {
             Some(target) => {
-                let call = Incoming { core: Arc::clone(core), payload: message, responder: Some(responder) };
+                let core = Arc::clone(core);
+                let call = Incoming { core, payload: message, responder: Some(responder), shell: None };
                 target.service.dispatch(target.method, call)
             }
             None => router.unknown_call(core, Raw(message), responder),
@@ -206,11 +220,34 @@ impl Runner {
         self.shared.state.lock().conn.stopped(number).map(stop_status)
     }
 
-    fn run_push(&mut self, push: InboundPush) {
-        let InboundPush { lane, route, block, message, cost } = push;
+    /// Runs the pushes that wait in a lane, one after the other, until they are done, one is not, or the time is up.
+    fn run_lane(&mut self, mut turn: LaneTurn, began: Instant) {
+        // The pace is that of calls.
+        self.tell_pace();
+        let mut kept = Kept::default();
+        let mut count = 0;
+        while let Some(push) = turn.next() {
+            if let Some((future, context)) = self.run_push(push, &mut kept) {
+                turn.go_on();
+                let core = context.into_core();
+                return self.go_on(HandlerTask::new(future, core, OnDone::Push(turn), false));
+            }
+            count += 1;
+            let hurry = self.shared.runs.someone_waits();
+            if hurry || count % PUSHES == 0 {
+                let limit = if hurry { TURN.0 } else { TURN.1 };
+                if clock::now() >= began + limit {
+                    break;
+                }
+            }
+        }
+        self.burst = self.burst.saturating_sub(count);
+    }
+
+    /// Runs one push. `Some`: its handler is not done.
+    fn run_push(&self, push: InboundPush, kept: &mut Kept) -> Option<(BoxFuture, Context)> {
+        let InboundPush { route, block, message, .. } = push;
         let (target, name) = self.resolve(route);
-        let on_done = OnDone::Push(LaneTurn::new(Arc::clone(&self.shared), lane));
-        self.shared.with(|state| state.conn.push_handed_on(lane, cost));
         let spec = target.map(|target| target.spec);
         let block = match self.read_block(block) {
             Ok(block) => block,
@@ -221,33 +258,34 @@ impl Runner {
             let why = Status::unimplemented(format!("codec {codec} is not accepted here"));
             return self.drop_push(name.as_str(), &why);
         }
-        let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
-        let core = context.core();
+        let context = kept.context(&self.shared, spec, name, block);
         let mut served = true;
-        let pending = first_poll(&context, false, || {
+        let (context, pending) = kept.first_poll(context, |core, shell| {
             let handling = match target {
                 Some(target) if target.spec.kind == MethodKind::Push => {
-                    let push = Incoming { core: Arc::clone(core), payload: message, responder: None };
+                    let push = Incoming { core, payload: message, responder: None, shell };
                     Some(target.service.dispatch(target.method, push))
                 }
                 Some(_) => None,
-                None => self.shared.router.unknown_push(core, Raw(message)),
+                None => self.shared.router.unknown_push(&core, Raw(message)),
             };
             served = handling.is_some();
             handling.unwrap_or_else(Handling::done)
         });
-        match pending {
-            Some(future) => self.go_on(HandlerTask::new(future, Arc::clone(core), on_done, false)),
-            None if !served => {
-                self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"));
-            }
-            None => {}
+        if let Some(future) = pending {
+            return Some((future, context));
         }
+        if !served {
+            self.drop_push::<()>(context.route(), &Status::unimplemented("nobody serves this push here"));
+        }
+        kept.keep(context);
+        None
     }
 
-    fn drop_push(&self, route: &str, why: &Status) {
+    fn drop_push<T>(&self, route: &str, why: &Status) -> Option<T> {
         self.shared.with(|state| state.conn.push_dropped());
         tracing::debug!(route, peer = %self.shared.peer, %why, "a push was dropped");
+        None
     }
 
     /// Reads a block of items; a malformed one costs the connection (wire 14.1).

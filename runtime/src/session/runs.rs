@@ -1,9 +1,10 @@
-//! The work that waits for a session's runner: calls and pushes in the order in which they came, lanes that run one push at a
-//! time, and who is in charge. Filled by the driver, emptied by the runner.
+//! The work that waits for a session's runner: calls, and lanes whose pushes are run one at a time, in the order in which they
+//! came; and who is in charge. Filled by the driver, emptied by the runner.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,11 @@ const BUSY: Duration = Duration::from_micros(200);
 
 /// The work of a session's runner, under a lock of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Runs(pub(super) Lock<Queue>);
+pub(crate) struct Runs {
+    pub(super) queue: Lock<Queue>,
+    /// Something waits behind what the runner runs: seen without the lock, after each push of a lane's run.
+    someone_waits: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -49,14 +54,15 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) enum Job {
     Call(Inbound),
-    Push(InboundPush),
+    /// The pushes that wait in this lane, as many of them as the runner has time for.
+    Lane(u32),
 }
 
 impl Job {
     fn cost(&self) -> u64 {
         match self {
             Self::Call(call) => call.cost,
-            Self::Push(_) => 0,
+            Self::Lane(_) => 0,
         }
     }
 }
@@ -64,10 +70,13 @@ impl Job {
 /// A lane runs one push at a time (wire 10.2).
 #[derive(Debug, Default)]
 struct LaneRuns {
+    /// Its turn is taken, or waits to be.
     busy: bool,
     /// What runs, if it was not done at once.
     running: Option<Arc<CallCore>>,
     waiting: VecDeque<InboundPush>,
+    /// Kept for its room: pushes arrive while others are run.
+    spare: VecDeque<InboundPush>,
 }
 
 /// What a route stands for here.
@@ -90,7 +99,7 @@ impl Runs {
     /// Takes what the driver read. Called with no lock held. True: somebody may have to wait, so
     /// [`check_busy`](Self::check_busy).
     pub(crate) fn deliver(&self, shared: &Arc<Shared>, work: &mut Vec<Work>, now: Instant) -> bool {
-        let mut queue = self.0.lock();
+        let mut queue = self.queue.lock();
         for work in work.drain(..) {
             match work {
                 Work::Bound(name) => queue.targets.push(Resolved::of(name, shared)),
@@ -107,6 +116,7 @@ impl Runs {
         let waits = !alone || queue.ready.iter().any(|job| job.cost() > large);
         // From now on somebody waits behind the handler that is being polled, if one is.
         queue.busy_since.get_or_insert(now);
+        self.someone_waits.store(true, Ordering::Relaxed);
         if let Some(waker) = queue.asleep.take() {
             drop(queue);
             waker.wake();
@@ -118,7 +128,7 @@ impl Runs {
 
     /// Has another runner take over from one that has been busy for too long. `Some`: look again then.
     pub(crate) fn check_busy(&self, shared: &Arc<Shared>, now: Instant) -> Option<Instant> {
-        let mut queue = self.0.lock();
+        let mut queue = self.queue.lock();
         if !queue.is_polling() || (queue.ready.is_empty() && queue.freed == 0) {
             return None;
         }
@@ -139,7 +149,7 @@ impl Runs {
     /// Gives back the costs of the calls that were handed on. There may be replies to write, and no use in waiting for
     /// more.
     pub(super) fn give_back(&self, shared: &Shared) {
-        let freed = std::mem::take(&mut self.0.lock().freed);
+        let freed = std::mem::take(&mut self.queue.lock().freed);
         if freed > 0 {
             shared.with(|state| {
                 state.has_gathered = true;
@@ -150,21 +160,21 @@ impl Runs {
 
     /// A call was given up that may wait here.
     pub(super) fn stopped_early(&self) {
-        self.0.lock().any_stopped = true;
+        self.queue.lock().any_stopped = true;
     }
 
     /// A handler detached something; it is done when the guard is dropped.
     pub(crate) fn detach(shared: &Arc<Shared>) -> Detached {
-        shared.runs.0.lock().detached += 1;
+        shared.runs.queue.lock().detached += 1;
         Detached(Arc::clone(shared))
     }
 
     /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
     /// still run.
     pub(crate) fn end(&self) {
-        let mut queue = self.0.lock();
+        let mut queue = self.queue.lock();
         queue.ended = true;
-        queue.ready.retain(|job| matches!(job, Job::Push(_)));
+        queue.ready.retain(|job| matches!(job, Job::Lane(_)));
         let asleep = queue.asleep.take();
         let told: Vec<_> = queue.lanes.iter_mut().filter_map(|lane| lane.running.take()).collect();
         drop(queue);
@@ -176,21 +186,54 @@ impl Runs {
         }
     }
 
-    pub(super) fn lane_done(&self, shared: &Arc<Shared>, lane: u32) {
-        let mut queue = self.0.lock();
+    /// Whether something waits behind what the runner runs.
+    pub(super) fn someone_waits(&self) -> bool {
+        self.someone_waits.load(Ordering::Relaxed)
+    }
+
+    /// The runner begins something, with others behind it or not.
+    pub(super) fn begins(&self, queue: &mut Queue, now: Instant) {
+        let others = !queue.ready.is_empty();
+        // It matters only if somebody waits behind this job.
+        queue.busy_since = others.then_some(now);
+        self.someone_waits.store(others, Ordering::Relaxed);
+    }
+
+    /// Puts back what a lane's turn leaves for later, ahead of what came meanwhile.
+    pub(super) fn put_back(&self, lane: u32, rest: &mut VecDeque<InboundPush>) {
+        if let Some(runs) = self.queue.lock().lanes.get_mut(lane as usize) {
+            runs.put_back(rest);
+        }
+    }
+
+    /// A lane's turn is over, with these pushes left to run. `by`: the runner that had it, if it still has.
+    pub(super) fn lane_done(
+        &self,
+        shared: &Arc<Shared>,
+        lane: u32,
+        mut rest: VecDeque<InboundPush>,
+        by: Option<u64>,
+    ) {
+        let mut queue = self.queue.lock();
         let Some(runs) = queue.lanes.get_mut(lane as usize) else { return };
         let running = runs.running.take();
-        runs.busy = false;
-        let Some(push) = runs.waiting.pop_front() else {
+        runs.put_back(&mut rest);
+        if runs.waiting.is_empty() {
+            runs.busy = false;
             let wakes = queue.finishers_due();
             drop((queue, running));
             return wakes.into_iter().for_each(Waker::wake);
-        };
-        queue.push(push);
+        }
+        queue.ready.push_back(Job::Lane(lane));
+        if by == Some(queue.in_charge) {
+            // It looks for its next job now.
+            return drop((queue, running));
+        }
         let asleep = queue.asleep.take();
         let stuck = asleep.is_none() && queue.in_charge != 0;
         if stuck {
             queue.busy_since.get_or_insert_with(clock::now);
+            self.someone_waits.store(true, Ordering::Relaxed);
         } else if asleep.is_none() {
             queue.take_over(shared);
         }
@@ -203,9 +246,19 @@ impl Runs {
         }
     }
 
+    /// Little is going on: gives the memory of queues back.
+    pub(super) fn shrink(&self) {
+        let mut queue = self.queue.lock();
+        for lane in &mut queue.lanes {
+            lane.spare = VecDeque::new();
+            lane.waiting.shrink_to_fit();
+        }
+        queue.ready.shrink_to_fit();
+    }
+
     /// The handler of a push goes on by itself: it is told when the connection ends.
     pub(super) fn push_pending(&self, lane: u32, core: &Arc<CallCore>) {
-        let mut queue = self.0.lock();
+        let mut queue = self.queue.lock();
         if queue.ended {
             drop(queue);
             core.stop(Stop::Cancelled);
@@ -220,12 +273,12 @@ impl Runs {
         struct Waits<'a>(&'a Runs, Place);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
-                self.0.0.lock().finishers.leave(self.1);
+                self.0.queue.lock().finishers.leave(self.1);
             }
         }
         let mut waits = Waits(self, Place::default());
         poll_fn(|cx| {
-            let mut queue = self.0.lock();
+            let mut queue = self.queue.lock();
             if queue.finished() {
                 return Poll::Ready(());
             }
@@ -241,7 +294,7 @@ pub(crate) struct Detached(Arc<Shared>);
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        let mut queue = self.0.runs.0.lock();
+        let mut queue = self.0.runs.queue.lock();
         queue.detached -= 1;
         let wakes = queue.finishers_due();
         drop(queue);
@@ -276,17 +329,24 @@ impl Queue {
     }
 
     fn push(&mut self, push: InboundPush) {
-        let lane = push.lane as usize;
-        if self.lanes.len() <= lane {
-            self.lanes.resize_with(lane + 1, LaneRuns::default);
+        let number = push.lane;
+        let index = number as usize;
+        if self.lanes.len() <= index {
+            self.lanes.resize_with(index + 1, LaneRuns::default);
         }
-        let runs = &mut self.lanes[lane];
-        if runs.busy {
-            runs.waiting.push_back(push);
-        } else {
-            runs.busy = true;
-            self.ready.push_back(Job::Push(push));
+        let lane = &mut self.lanes[index];
+        lane.waiting.push_back(push);
+        if !lane.busy {
+            lane.busy = true;
+            self.ready.push_back(Job::Lane(number));
         }
+    }
+
+    /// All pushes that wait in a lane: its turn begins.
+    pub(super) fn take_lane(&mut self, lane: u32) -> VecDeque<InboundPush> {
+        let Some(runs) = self.lanes.get_mut(lane as usize) else { return VecDeque::new() };
+        let spare = std::mem::take(&mut runs.spare);
+        std::mem::replace(&mut runs.waiting, spare)
     }
 
     fn take_over(&mut self, shared: &Arc<Shared>) {
@@ -296,5 +356,16 @@ impl Queue {
         if let Some(runtime) = &shared.runtime {
             task::spawn(runtime, runner);
         }
+    }
+}
+
+impl LaneRuns {
+    /// Pushes that were taken and not run go ahead of those that came meanwhile.
+    fn put_back(&mut self, rest: &mut VecDeque<InboundPush>) {
+        if !rest.is_empty() {
+            rest.append(&mut self.waiting);
+            std::mem::swap(rest, &mut self.waiting);
+        }
+        self.spare = std::mem::take(rest);
     }
 }

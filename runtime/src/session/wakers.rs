@@ -28,6 +28,11 @@ impl Wakers {
         }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Waits no more.
     pub(crate) fn leave(&mut self, place: Place) {
         if let Some(at) = self.find(place) {

@@ -9,6 +9,7 @@ mod grumpy;
 mod held;
 mod hostile;
 mod journal;
+mod lanes;
 mod limits;
 mod peers;
 mod pushes;

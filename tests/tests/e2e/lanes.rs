@@ -1,0 +1,168 @@
+//! What waits in a lane is run in one go: each push by itself all the same, in order, and nobody else waits long for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use bytes::Bytes;
+use protocall::{Context, Session};
+
+use crate::support::{Ends, Over, echo, host, message, until, within};
+
+/// The numbers that were seen, in order.
+type Seen = Arc<Mutex<Vec<u32>>>;
+
+fn numbered(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+fn number(payload: &Bytes) -> u32 {
+    u32::from_be_bytes(payload[..].try_into().unwrap())
+}
+
+async fn push_all(pusher: &Session, count: u32) {
+    for n in 0..count {
+        within(echo(pusher).note(message(numbered(n)))).await.unwrap();
+    }
+    within(pusher.flushed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_costs_its_own_push_alone() {
+    let seen = Seen::default();
+    let into = Arc::clone(&seen);
+    let host = host().on_note(move |_, payload| {
+        let (seen, n) = (Arc::clone(&into), number(&payload));
+        async move {
+            assert_ne!(n, 50, "a panic at the first poll");
+            if n % 60 == 1 {
+                tokio::task::yield_now().await;
+            }
+            assert_ne!(n, 61, "a panic at a later one");
+            seen.lock().unwrap().push(n);
+            Ok(())
+        }
+    });
+    let ends = Ends::new(Over::Tcp, &host).await;
+    for pusher in ends.both() {
+        push_all(&pusher, 200).await;
+        until(|| seen.lock().unwrap().len() == 198).await;
+        let numbers = std::mem::take(&mut *seen.lock().unwrap());
+        assert!(numbers.iter().copied().eq((0..200).filter(|n| ![50, 61].contains(n))), "{numbers:?}");
+        within(echo(&pusher).echo(message("still there"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn each_push_has_a_context_of_its_own() {
+    let kept = Arc::new(Mutex::new(Vec::<(u32, Context)>::new()));
+    let into = Arc::clone(&kept);
+    let host = host().on_note(move |ctx, payload| {
+        let (kept, n) = (Arc::clone(&into), number(&payload));
+        async move {
+            assert!(ctx.extension::<u32>().is_none(), "left by another push");
+            assert_eq!(ctx.metadata().get_str("n").is_some(), n % 3 == 0);
+            ctx.insert_extension(n);
+            if n % 5 == 0 || n == 99 {
+                kept.lock().unwrap().push((n, ctx));
+            }
+            Ok(())
+        }
+    });
+    let ends = Ends::new(Over::Tcp, &host).await;
+    for pusher in ends.both() {
+        for n in 0..100 {
+            let push = echo(&pusher).note(message(numbered(n)));
+            let push = if n % 3 == 0 { push.metadata("n", n.to_string()) } else { push };
+            within(push).await.unwrap();
+        }
+        until(|| kept.lock().unwrap().last().is_some_and(|(n, _)| *n == 99)).await;
+        let kept = std::mem::take(&mut *kept.lock().unwrap());
+        assert_eq!(kept.len(), 21);
+        for (n, ctx) in kept {
+            assert_eq!(*ctx.extension::<u32>().unwrap(), n);
+            let expected = (n % 3 == 0).then(|| n.to_string());
+            assert_eq!(ctx.metadata().get_str("n"), expected.as_deref());
+        }
+    }
+    ends.idle().await;
+}
+
+/// The handler of push 5 blocks its thread until it is told to go on.
+fn blocking(seen: &Seen) -> (crate::support::Host, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (entered, enters) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (seen, released) = (Arc::clone(seen), Arc::new(Mutex::new(released)));
+    let host = host().on_note(move |_, payload| {
+        let (seen, n) = (Arc::clone(&seen), number(&payload));
+        if n == 5 {
+            entered.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+        }
+        seen.lock().unwrap().push(n);
+        async { Ok(()) }
+    });
+    (host, enters, release)
+}
+
+/// Keeps the workers going until it is dropped: when the one blocks that waited for sockets and alarms, tokio does not send
+/// another to wait for them before there is something else to do.
+struct Ticks(Arc<AtomicBool>);
+
+impl Ticks {
+    fn begin() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (runtime, stopped) = (tokio::runtime::Handle::current(), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            while !stopped.load(Ordering::SeqCst) {
+                runtime.spawn(async {});
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        Self(stop)
+    }
+}
+
+impl Drop for Ticks {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_handler_that_blocks_holds_up_its_lane_and_no_call() {
+    let seen = Seen::default();
+    let (host, enters, release) = blocking(&seen);
+    let _ticks = Ticks::begin();
+    let ends = Ends::new(Over::Tcp, &host).await;
+    for pusher in ends.both() {
+        push_all(&pusher, 100).await;
+        tokio::task::block_in_place(|| enters.recv().unwrap());
+        for _ in 0..10 {
+            within(echo(&pusher).echo(message("meanwhile"))).await.unwrap();
+        }
+        assert_eq!(seen.lock().unwrap().len(), 5);
+        release.send(()).unwrap();
+        until(|| seen.lock().unwrap().len() == 100).await;
+        let numbers = std::mem::take(&mut *seen.lock().unwrap());
+        assert!(numbers.iter().copied().eq(0..100), "{numbers:?}");
+    }
+    ends.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_that_were_taken_are_run_though_the_connection_ends_before() {
+    for end in 0..2 {
+        let seen = Seen::default();
+        let (host, enters, release) = blocking(&seen);
+        let _ticks = Ticks::begin();
+        let ends = Ends::new(Over::Tcp, &host).await;
+        let pusher = ends.both()[end].clone();
+        push_all(&pusher, 100).await;
+        tokio::task::block_in_place(|| enters.recv().unwrap());
+        pusher.close();
+        within(pusher.closed()).await;
+        release.send(()).unwrap();
+        until(|| seen.lock().unwrap().len() == 100).await;
+        assert!(seen.lock().unwrap().iter().copied().eq(0..100));
+    }
+}
