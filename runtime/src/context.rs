@@ -286,6 +286,12 @@ impl Context {
     }
 }
 
+/// Whether [`inherited`] has anything.
+pub(crate) fn inherits() -> bool {
+    let bound = |Context(core): &Context| core.deadline.is_some() || core.block.is_some();
+    CURRENT.with_borrow(|current| current.as_ref().is_some_and(bound))
+}
+
 /// What of the handler's call a call made in it inherits: its deadline and its trace.
 pub(crate) fn inherited() -> (Option<Instant>, Option<Text>, Option<Text>) {
     CURRENT.with(|current| match &*current.borrow() {

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use crate::caller::Connecting;
-use crate::context::inherited;
+use crate::context::{inherited, inherits};
 use crate::frame::{Block, Text};
 use crate::proto::OpenRoute;
 use crate::session::{CallWait, Shared, clock, encode_block};
@@ -88,14 +88,22 @@ impl<Q: Message> Request<Q> {
         }
     }
 
-    /// Settles the time limit: the call's own, and no more than what is left to the handler it is made in.
-    pub(crate) fn begin(&mut self) {
-        let own = match self.timeout {
+    fn own_limit(&self) -> Option<Duration> {
+        match self.timeout {
             Timeout::Default => self.caller.default_timeout(),
             Timeout::After(limit) => Some(limit),
             Timeout::None => None,
-        };
-        self.limit = own;
+        }
+    }
+
+    /// Whether it inherits something, or has no time at all.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.own_limit().is_some_and(|limit| limit.is_zero()) || (self.inherits && inherits())
+    }
+
+    /// Settles the time limit: the call's own, and no more than what is left to the handler it is made in.
+    pub(crate) fn begin(&mut self) {
+        self.limit = self.own_limit();
         if self.inherits {
             self.inherit(inherited());
         }

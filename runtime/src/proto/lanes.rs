@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::account::{Account, Grant};
 use super::assembly::Assembly;
 use super::event::InboundPush;
+use super::pushing::{KNOWN, Known};
 
 /// A lane towards the peer.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub(crate) struct Lanes {
     pub(crate) asking: VecDeque<u32>,
     /// The one that was given it last (wire 7.8).
     pub(crate) turn: Option<u32>,
+    /// Methods that were pushed lately.
+    pub(crate) known: [Option<Known>; KNOWN],
 }
 
 impl Lanes {
@@ -80,6 +83,7 @@ impl Lanes {
             peer_taken: 0,
             asking: VecDeque::new(),
             turn: None,
+            known: [None; KNOWN],
         }
     }
 

@@ -7,7 +7,7 @@ use super::opening::{OpenRoute, exact, write_guarded};
 use super::outbox::{Large, LargeKind};
 use super::{Connection, Event, MESSAGE_COST};
 use crate::frame::{Credit, FragmentOf, Outline, PushHead, Reset, RouteOut, RouteRef, Scope, Settings, Text};
-use crate::{Code, Error, Status};
+use crate::{Code, Error, MethodSpec, Status};
 
 /// A push that is about to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,71 @@ pub(crate) enum PushRoom {
     Full(&'static str),
 }
 
+/// What a small push of a method comes to, found once: the next one need not look it up, nor be checked again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    spec: &'static MethodSpec,
+    pub(crate) lane: u32,
+    number: u16,
+    /// The longest message that every limit lets through and one frame holds.
+    longest: usize,
+}
+
+/// Methods that are kept in mind.
+pub(super) const KNOWN: usize = 8;
+
+/// Where a method is kept, if it is: specs of a service lie side by side.
+fn place_of(spec: &'static MethodSpec) -> usize {
+    std::ptr::from_ref(spec) as usize / size_of::<MethodSpec>() % KNOWN
+}
+
 impl Connection {
+    /// What is known of a method that was pushed before.
+    pub(crate) fn known_push(&self, spec: &'static MethodSpec) -> Option<Known> {
+        self.lanes.known[place_of(spec)].filter(|known| std::ptr::eq(known.spec, spec))
+    }
+
+    /// Whether a push without a block can go now, in place. Asks for nothing if not.
+    pub(crate) fn takes_push(&mut self, known: &Known, len: usize) -> bool {
+        if len > known.longest || self.outbox.encoded() >= self.send_buffer || self.takes_none().is_some() {
+            return false;
+        }
+        let lane = &self.lanes.out[known.lane as usize];
+        lane.busy.is_none() && lane.account.available() >= MESSAGE_COST + len as u64
+    }
+
+    /// Sends a push that it [takes](Self::takes_push).
+    pub(crate) fn push_known(
+        &mut self,
+        known: &Known,
+        len: usize,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Error> {
+        let head = PushHead { lane: known.lane, route: RouteOut::Number(known.number), block: &[] };
+        self.write_push(head, (len, MESSAGE_COST + len as u64), write)
+    }
+
+    /// Keeps in mind what a push of this method came to. The peer's settings do not change any more.
+    fn keep_push(&mut self, pushing: &Pushing<'_>, route: RouteOut<'_>) {
+        let (OpenRoute::Spec(spec), RouteOut::Number(number), true) =
+            (pushing.route, route, self.peer.ready && pushing.block.is_empty())
+        else {
+            return;
+        };
+        let limits = [
+            spec.max_message.unwrap_or(usize::MAX),
+            self.ours.message_limit as usize,
+            self.peer.settings.message_limit as usize,
+            self.max_fragment.saturating_sub(MESSAGE_COST as usize),
+        ];
+        let longest = limits.into_iter().min().unwrap_or(0);
+        // A frame of that length must fit.
+        if self.fits_in_place(pushing.route, longest, 0) {
+            let lane = pushing.lane;
+            self.lanes.known[place_of(spec)] = Some(Known { spec, lane, number, longest });
+        }
+    }
+
     /// Refuses what can never be sent.
     pub(crate) fn check_push(&self, pushing: &Pushing<'_>) -> Result<(), Status> {
         self.check_open(pushing.route, pushing.len, pushing.block.len())
@@ -122,14 +186,26 @@ impl Connection {
         let cost = self.push_cost(&pushing);
         let route = self.route_out(pushing.route);
         let head = PushHead { lane: pushing.lane, route, block: pushing.block };
+        self.write_push(head, (pushing.len, cost), write)?;
+        self.keep_push(&pushing, route);
+        Ok(())
+    }
+
+    #[inline]
+    fn write_push(
+        &mut self,
+        head: PushHead<'_>,
+        (len, cost): (usize, u64),
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Error> {
         let buffer = self.outbox.small();
         let start = buffer.len();
-        let written = write_guarded(buffer, |out| head.encode(Outline::whole(pushing.len), out), write);
-        if let Err(error) = exact(written, pushing.len) {
+        let written = write_guarded(buffer, |out| head.encode(Outline::whole(len), out), write);
+        if let Err(error) = exact(written, len) {
             self.outbox.small().truncate(start);
             return Err(error);
         }
-        if let Some(lane) = self.lanes.out(pushing.lane) {
+        if let Some(lane) = self.lanes.out(head.lane) {
             let fits = lane.account.spend(cost);
             debug_assert!(fits && lane.busy.is_none(), "there was room");
         }

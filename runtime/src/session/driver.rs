@@ -21,6 +21,8 @@ use crate::transport::Transport;
 /// Frames in one turn. Those whom they wake run before the next: a worker of tokio's has room for 256 tasks that are
 /// ready, and who is woken beyond that waits long behind others.
 const FRAMES: usize = 256;
+/// Pushes of so many bytes are written at once, though more may come.
+const GATHERED: usize = 32 << 10;
 /// Turns before the driver lets other tasks run.
 const TURNS: usize = 16;
 
@@ -36,6 +38,8 @@ pub(crate) struct Driver {
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
+    /// Pushes that were begun when it was last looked.
+    pushes_seen: u64,
     /// When the transport last took bytes, or why it takes none: the machine is told in the next turn.
     wrote: Result<Option<Instant>, String>,
     /// The machine has more to write than was taken.
@@ -67,6 +71,7 @@ impl Driver {
             wake_at: None,
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
+            pushes_seen: 0,
             wrote: Ok(None),
             more: false,
             watches: false,
@@ -165,7 +170,8 @@ impl Driver {
         }
         let mut turn = if more_to_read { Turn::Again } else { Turn::Sleep };
         if self.pipe.batch.is_empty() && conn.has_output() {
-            if self.gathers && !self.gathered && conn.is_busy() {
+            let calls = self.gathers && !self.gathered && conn.is_busy();
+            if calls || self.pushes_flow(conn) {
                 self.gathered = true;
                 turn = Turn::Gather;
             } else {
@@ -180,6 +186,14 @@ impl Driver {
             _ => state.park.awake(),
         }
         turn
+    }
+
+    /// Whether pushes come one after the other: then more of them come while this lets others run. One alone is written
+    /// at once.
+    fn pushes_flow(&mut self, conn: &Connection) -> bool {
+        let (begun, ..) = conn.push_counts();
+        let before = std::mem::replace(&mut self.pushes_seen, begun);
+        begun - before > 1 && conn.in_flight().unsent < GATHERED
     }
 
     /// Wakes and hands on, with the lock released.

@@ -11,7 +11,7 @@ use super::state::State;
 use super::wakers::Place;
 use crate::frame::Settings;
 use crate::proto::{OpenRoute, PushRoom, Pushing};
-use crate::{Error, Message, Status};
+use crate::{Error, Message, MethodSpec, Status};
 
 /// Whether a push was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,24 @@ enum Step {
 }
 
 impl Shared {
+    /// Sends a small push that need not wait, of a method that was pushed before; most do. `None`: it must be looked at
+    /// more closely, with [`try_push`](Self::try_push).
+    pub(crate) fn push_known<M: Message>(
+        &self,
+        spec: &'static MethodSpec,
+        message: &M,
+    ) -> Option<Result<(), Status>> {
+        let len = message.encoded_len();
+        let mut state = self.state.lock();
+        let known = state.conn.known_push(spec)?;
+        if !state.pushers.nobody(known.lane) || !state.conn.takes_push(&known, len) {
+            return None;
+        }
+        let pushed = state.conn.push_known(&known, len, |out| message.encode(out));
+        self.unlock(state);
+        Some(pushed.map_err(|error| Status::from(error).not_run()))
+    }
+
     /// Sends a push if there is room. If not, whoever waits is woken when there may be; the place must be given to
     /// [`drop_push`](Self::drop_push).
     pub(crate) fn try_push<M: Message>(

@@ -166,3 +166,19 @@ async fn pushes_that_were_taken_are_run_though_the_connection_ends_before() {
         assert!(seen.lock().unwrap().iter().copied().eq(0..100));
     }
 }
+
+#[tokio::test]
+async fn a_task_that_pushes_in_a_loop_lets_others_run() {
+    let ends = Ends::new(Over::Tcp, &host()).await;
+    for pusher in ends.both() {
+        within(echo(&pusher).note(message(""))).await.unwrap();
+        let ran = Arc::new(AtomicBool::new(false));
+        let other = Arc::clone(&ran);
+        tokio::spawn(async move { other.store(true, Ordering::SeqCst) });
+        // There is room for many more: none of these waits.
+        for _ in 0..1_000 {
+            echo(&pusher).note(message("")).await.unwrap();
+        }
+        assert!(ran.load(Ordering::SeqCst));
+    }
+}
