@@ -34,7 +34,7 @@ impl Greeter for TalkingGreeter {
     async fn greet(&self, _: &Context, req: GreetRequest) -> Result<GreetReply, Status> {
         if req.name.is_empty() {
             // What a handler returns as an `Err` is what the caller gets.
-            return Err(Status::invalid_argument("greet whom?").with_metadata("field", "name"));
+            return Err(Status::invalid_argument("greet whom?").metadata("field", "name"));
         }
         Ok(GreetReply { greeting: format!("Hello, {}!", req.name) })
     }

@@ -15,7 +15,7 @@ use crate::{Error, Message, Metadata};
 /// ```
 /// use protocall::{Code, Status};
 ///
-/// let status = Status::not_found("no room `lobby`").with_metadata("room", "lobby");
+/// let status = Status::not_found("no room `lobby`").metadata("room", "lobby");
 /// assert_eq!(status.code(), Code::NOT_FOUND);
 /// assert!(status.may_have_run());
 /// ```
@@ -170,26 +170,26 @@ impl Status {
         &self.0.message
     }
 
-    /// With a pair of metadata, which travels with it, beside those that are set.
+    /// With a pair of metadata, which travels with it.
     ///
     /// # Panics
     /// On a key that [`Metadata::append`] refuses.
     #[must_use]
     #[track_caller]
-    pub fn with_metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
         self.0.metadata.append(key, value);
         self
     }
 
-    /// The metadata that it has.
+    /// The metadata that came with it.
     #[must_use]
-    pub fn metadata(&self) -> &Metadata {
+    pub fn all_metadata(&self) -> &Metadata {
         &self.0.metadata
     }
 
     /// With a typed detail, told apart by the message's full name.
     #[must_use]
-    pub fn with_detail<M: Message + prost::Name>(mut self, detail: &M) -> Self {
+    pub fn detail<M: Message + prost::Name>(mut self, detail: &M) -> Self {
         let mut bytes = bytes::BytesMut::with_capacity(Message::encoded_len(detail));
         Message::encode(detail, &mut bytes);
         self.0.details.push(Detail { type_name: M::full_name().into(), bytes: bytes.freeze() });
@@ -198,7 +198,7 @@ impl Status {
 
     /// The first detail of this type that can be read.
     #[must_use]
-    pub fn detail<M: Message + prost::Name>(&self) -> Option<M> {
+    pub fn find_detail<M: Message + prost::Name>(&self) -> Option<M> {
         let name = M::full_name();
         let mut found = self.0.details.iter().filter(|d| d.type_name.as_str() == name);
         found.find_map(|d| <M as Message>::decode(d.bytes.clone()).ok())
@@ -206,7 +206,7 @@ impl Status {
 
     /// With a hint when trying again may help.
     #[must_use]
-    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+    pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self.0.own_hint = true;
         self
@@ -214,7 +214,7 @@ impl Status {
 
     /// When trying again may help, if the other end said so.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_hint(&self) -> Option<Duration> {
         self.0.retry_after
     }
 

@@ -117,7 +117,7 @@ async fn a_call(client: &Connected) -> Result<()> {
 
     // A call that fails gives a `Status`: a code for programs, a message for people, metadata if there is any.
     let Err(status) = client.greeter.greet(GreetRequest::default()).await else { return Ok(()) };
-    println!("   {status} (field: {:?})", status.metadata().get_str("field").unwrap_or_default());
+    println!("   {status} (field: {:?})", status.all_metadata().get_str("field").unwrap_or_default());
     Ok(())
 }
 

@@ -85,12 +85,12 @@ impl Responder {
 
     fn status(&mut self, status: &Status) {
         let mut metadata = self.core.take_reply_metadata();
-        for (key, value) in status.metadata().iter() {
+        for (key, value) in status.all_metadata().iter() {
             metadata.append(key, value);
         }
         let block = Block {
             metadata,
-            retry_after: status.retry_after().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+            retry_after: status.retry_hint().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
             details: status.wire_details(),
             ..Block::default()
         };

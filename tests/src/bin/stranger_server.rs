@@ -79,7 +79,7 @@ impl Stranger for Notes {
 
     async fn fail(&self, _: &Context, req: Raw) -> Result<Raw, Status> {
         let text = String::from_utf8_lossy(&req.0).into_owned();
-        Err(Status::new(Code::user(1234), text).with_metadata("k", [0x00, 0xff]))
+        Err(Status::new(Code::user(1234), text).metadata("k", [0x00, 0xff]))
     }
 
     async fn slow(&self, _: &Context, req: Raw) -> Result<Raw, Status> {

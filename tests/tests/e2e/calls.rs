@@ -58,7 +58,7 @@ async fn metadata_travels_both_ways_text_and_bytes() {
         assert_eq!(ctx.metadata().get_all("tag").count(), 2);
         ctx.reply_metadata("seen", [1, 0, 254]);
         match &payload[..] {
-            b"fail" => Err(Status::not_found("no").with_metadata("why", [9, 0])),
+            b"fail" => Err(Status::not_found("no").metadata("why", [9, 0])),
             _ => Ok(payload),
         }
     });
@@ -70,7 +70,7 @@ async fn metadata_travels_both_ways_text_and_bytes() {
         let (_, metadata) = call("x").with_metadata().await.unwrap();
         assert_eq!(metadata.get("seen"), Some(&[1, 0, 254][..]));
         let status = call("fail").await.unwrap_err();
-        assert_eq!(status.metadata().get("why"), Some(&[9, 0][..]));
+        assert_eq!(status.all_metadata().get("why"), Some(&[9, 0][..]));
     })
     .await;
 }
@@ -79,14 +79,14 @@ async fn metadata_travels_both_ways_text_and_bytes() {
 async fn a_status_arrives_with_its_code_text_details_and_hint() {
     let host = host().on_call(|_, payload| async move {
         Err(Status::new(Code::user(1_234), "über uns")
-            .with_detail(&EchoReply { payload })
-            .with_retry_after(Duration::from_millis(1_500)))
+            .detail(&EchoReply { payload })
+            .retry_after(Duration::from_millis(1_500)))
     });
     each_way(&host, |caller| async move {
         let status = echo(&caller).echo(message("detail")).await.unwrap_err();
         assert_eq!((status.code().number(), status.message()), (1_234, "über uns"));
-        assert_eq!(&status.detail::<EchoReply>().unwrap().payload[..], b"detail");
-        assert_eq!(status.retry_after(), Some(Duration::from_millis(1_500)));
+        assert_eq!(&status.find_detail::<EchoReply>().unwrap().payload[..], b"detail");
+        assert_eq!(status.retry_hint(), Some(Duration::from_millis(1_500)));
         assert!(status.may_have_run() && status.local().is_none(), "{status:?}");
     })
     .await;

@@ -55,7 +55,7 @@ async fn metadata_over_the_limit_costs_one_call_and_names_the_knob() {
     let host = host().on_call(|ctx, payload| async move {
         ctx.reply_metadata("k", vec![0; payload.len()]);
         match ctx.metadata().is_empty() {
-            false => Err(Status::aborted("with much to say").with_metadata("k", vec![0; 9_000])),
+            false => Err(Status::aborted("with much to say").metadata("k", vec![0; 9_000])),
             true => Ok(Bytes::new()),
         }
     });
