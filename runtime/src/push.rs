@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context as Cx, Poll};
+use std::pin::Pin;
+use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
+
+use tokio::task::coop::poll_proceed;
 
 use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, request_setters};
@@ -90,8 +92,17 @@ impl<Q: Message> Future for Push<Q> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        // Lets others run when it is time: whoever pushes in a loop need never wait for anything else.
+        let unit = match SENT.get() % PUSHES_A_UNIT {
+            0 => Some(ready!(poll_proceed(cx))),
+            _ => None,
+        };
         let polled = this.poll_sent(cx);
         if polled.is_ready() {
+            SENT.set(SENT.get().wrapping_add(1));
+            if let Some(unit) = unit {
+                unit.made_progress();
+            }
             // Nobody in its lane waits behind a push that is done.
             this.let_go();
         }
@@ -101,8 +112,8 @@ impl<Q: Message> Future for Push<Q> {
 
 impl<Q: Message> Push<Q> {
     fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
-        if let Some(pushed) = self.push_at_once(cx) {
-            return pushed;
+        if let Some(pushed) = self.push_at_once() {
+            return Poll::Ready(pushed);
         }
         let Self { request, place } = self;
         match request.poll_session(cx) {
@@ -118,22 +129,19 @@ impl<Q: Message> Push<Q> {
     }
 
     /// The way of most pushes: one that need not wait needs no time limit, no place among others and no clock.
-    fn push_at_once(&mut self, cx: &mut Cx<'_>) -> Option<Poll<Result<(), Status>>> {
+    fn push_at_once(&mut self) -> Option<Result<(), Status>> {
         let Request { phase: Phase::Fresh, route: RouteName::Spec(spec), block: None, message, .. } =
             &self.request
         else {
             return None;
         };
-        if poll_proceed(cx).is_pending() {
-            return Some(Poll::Pending);
-        }
         let message = message.as_ref()?;
         if self.request.is_bound() {
             return None;
         }
         let pushed = self.request.caller.session_now()?.push_known(spec, message)?;
         self.request.phase = Phase::Done;
-        Some(Poll::Ready(pushed))
+        Some(pushed)
     }
 
     fn let_go(&mut self) {
@@ -147,17 +155,9 @@ impl<Q: Message> Push<Q> {
 /// Pushes that cost as much as one unit of a task's budget.
 const PUSHES_A_UNIT: u32 = 4;
 
-/// Lets others run when it is time: whoever pushes in a loop need never wait for anything.
-fn poll_proceed(cx: &mut Cx<'_>) -> Poll<()> {
-    thread_local! {
-        static PUSHES: Cell<u32> = const { Cell::new(0) };
-    }
-    let pushes = PUSHES.get().wrapping_add(1);
-    PUSHES.set(pushes);
-    match pushes % PUSHES_A_UNIT {
-        0 => pin!(tokio::task::consume_budget()).poll(cx),
-        _ => Poll::Ready(()),
-    }
+thread_local! {
+    /// Pushes that were sent by tasks on this thread.
+    static SENT: Cell<u32> = const { Cell::new(0) };
 }
 
 impl<Q: Message> Unpin for Push<Q> {}
