@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use bytes::Bytes;
-use protocall::{Context, Session};
+use prost::Message as _;
+use protocall::{Context, Server, Session};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Ends, Over, echo, host, message, until, within};
+use crate::support::{Ends, HELLO, Over, Running, echo, host, message, until, within};
 
 /// The numbers that were seen, in order.
 type Seen = Arc<Mutex<Vec<u32>>>;
@@ -181,4 +183,42 @@ async fn a_task_that_pushes_in_a_loop_lets_others_run() {
         }
         assert!(ran.load(Ordering::SeqCst));
     }
+}
+
+#[tokio::test]
+async fn what_a_peer_pushed_before_it_went_is_run_to_the_last_though_one_turn_does_not_take_it_all() {
+    for count in [1_u32, 255, 256, 257, 600, 2_000] {
+        let seen = Seen::default();
+        let into = Arc::clone(&seen);
+        let host = host().on_note(move |_, payload| {
+            into.lock().unwrap().push(number(&payload));
+            async { Ok(()) }
+        });
+        let server = Running::start(Server::new(host.router())).await;
+        let mut bytes = HELLO.to_vec();
+        for n in 0..count {
+            bytes.extend_from_slice(&note_frame(n));
+        }
+        // All of it is there, and the end behind it, before the server looks for the first time.
+        let (mut peer, ours) = tokio::io::duplex(bytes.len());
+        peer.write_all(&bytes).await.unwrap();
+        peer.shutdown().await.unwrap();
+        let session = server.handle.serve_over(ours).unwrap();
+        within(session.closed()).await;
+        until(|| seen.lock().unwrap().len() == count as usize).await;
+        assert!(seen.lock().unwrap().iter().copied().eq(0..count), "{count}: out of order");
+    }
+}
+
+/// PUSH by its full name in lane 0 (docs/wire.md 10.1).
+fn note_frame(number: u32) -> Vec<u8> {
+    let route = "echo.v1.Echo/Note";
+    let message = message(numbered(number)).encode_to_vec();
+    let length = 6 + 2 + route.len() + message.len();
+    let mut frame = u32::try_from(length).unwrap().to_be_bytes().to_vec();
+    frame.extend_from_slice(&[0x20, 0x20, 0, 0, 0, 0]);
+    frame.extend_from_slice(&u16::try_from(route.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(route.as_bytes());
+    frame.extend_from_slice(&message);
+    frame
 }
