@@ -92,16 +92,16 @@ impl Shared {
 
     /// The answer of call `number`, once.
     pub(crate) fn poll_answer(&self, number: u32, waker: &Waker) -> Poll<Answer> {
-        let mut state = self.state.lock();
-        let Some(answer) = state.conn.take_answer(number) else {
-            state.set_caller(number, waker);
-            return Poll::Pending;
-        };
-        state.take_caller(number);
-        if state.conn.has_output() || !state.is_quiet() {
-            self.unlock(state);
-        }
-        Poll::Ready(answer)
+        self.with_little(|state| match state.conn.take_answer(number) {
+            Some(answer) => {
+                state.take_caller(number);
+                Poll::Ready(answer)
+            }
+            None => {
+                state.set_caller(number, waker);
+                Poll::Pending
+            }
+        })
     }
 
     /// The caller goes: room is handed on, a call that is open is cancelled.

@@ -80,11 +80,20 @@ impl Drop for LaneTurn {
     }
 }
 
-/// Begins a handler, and polls it for the first time unless it is slow. `Some`: it is not done. It goes on as a task, which
-/// polls it again at once: so this poll needs no waker.
+/// Who polls a handler for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstPoll {
+    /// The runner, since handlers are quick.
+    Runner,
+    /// A task of its own: how long it takes tells whether the runner may poll the next.
+    Task,
+}
+
+/// Begins a handler, and polls it for the first time if that is the runner's. `Some`: it is not done. It goes on as a task,
+/// which polls it again at once: so this poll needs no waker.
 pub(super) fn first_poll(
     context: &Context,
-    is_slow: bool,
+    by: FirstPoll,
     begin: impl FnOnce() -> Handling,
 ) -> Option<BoxFuture> {
     let mut future = None;
@@ -92,7 +101,7 @@ pub(super) fn first_poll(
         context.enter(|| {
             future = begin().into_future();
             let Some(begun) = &mut future else { return Poll::Ready(()) };
-            if is_slow {
+            if by == FirstPoll::Task {
                 return Poll::Pending;
             }
             let polled = begun.as_mut().poll(&mut Cx::from_waker(Waker::noop()));
@@ -158,7 +167,7 @@ impl Kept {
                 self.shell = shell;
                 None
             }
-            Ok(handled @ Handled::Begun(_)) => first_poll(&context, false, || Handling(handled)),
+            Ok(handled @ Handled::Begun(_)) => first_poll(&context, FirstPoll::Runner, || Handling(handled)),
             Err(()) => None,
         };
         (context, pending)
@@ -171,18 +180,17 @@ fn let_go(context: &Context, future: Option<BoxFuture>) {
     let _ = caught(context, dropped);
 }
 
-/// A handler that was not done at its first poll.
+/// A handler that is a task: it was not done at its first poll, or has yet to be polled.
 pub(super) struct HandlerTask {
     future: Option<BoxFuture>,
     pub(super) core: Arc<CallCore>,
     pub(super) on_done: Option<OnDone>,
-    /// It was not polled by the runner: how long its first poll takes tells whether the next may be.
-    is_new: bool,
+    first: FirstPoll,
 }
 
 impl HandlerTask {
-    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone, is_new: bool) -> Self {
-        Self { future: Some(future), core, on_done: Some(on_done), is_new }
+    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone, first: FirstPoll) -> Self {
+        Self { future: Some(future), core, on_done: Some(on_done), first }
     }
 
     fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
@@ -214,7 +222,7 @@ impl Future for HandlerTask {
             this.let_go();
             return Poll::Ready(());
         }
-        if !std::mem::take(&mut this.is_new) {
+        if std::mem::replace(&mut this.first, FirstPoll::Runner) == FirstPoll::Runner {
             return this.poll_handler(cx);
         }
         let began = clock::now();

@@ -313,12 +313,13 @@ impl Shared {
     }
 
     /// As [`with`](Self::with), for what the driver need not hear of unless there is something to write.
-    pub(crate) fn with_little(&self, act: impl FnOnce(&mut State)) {
+    pub(crate) fn with_little<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
-        act(&mut state);
+        let result = act(&mut state);
         if state.conn.has_output() || !state.is_quiet() {
             self.unlock(state);
         }
+        result
     }
 
     /// Unlocks, then wakes whom the machine's events concern, and the driver.

@@ -5,6 +5,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::handler::FirstPoll;
+
 /// What a quick handler takes at most: more than a task costs by far.
 const QUICK: Duration = Duration::from_micros(10);
 /// A poll that took as long as some quick ones is made up for by so many times as many that are quick.
@@ -27,8 +29,12 @@ impl Default for Pace {
 }
 
 impl Pace {
-    pub(super) fn is_slow(&self) -> bool {
-        self.caution.load(Ordering::Relaxed) > 0
+    /// Who is to poll the next handler first.
+    pub(super) fn first_poll(&self) -> FirstPoll {
+        match self.caution.load(Ordering::Relaxed) {
+            0 => FirstPoll::Runner,
+            _ => FirstPoll::Task,
+        }
     }
 
     /// So many handlers took so long. Two that say so at once may lose one of them, which does not matter.
@@ -54,22 +60,22 @@ mod tests {
     fn quick_handlers_are_trusted_after_some_time() {
         let pace = Pace::default();
         for _ in 0..NEW {
-            assert!(pace.is_slow());
+            assert_eq!(pace.first_poll(), FirstPoll::Task);
             pace.ran(1, Duration::from_micros(2));
         }
-        assert!(!pace.is_slow());
+        assert_eq!(pace.first_poll(), FirstPoll::Runner);
     }
 
     #[test]
     fn one_slow_handler_is_remembered_for_as_long_as_it_was_slow() {
         let pace = Pace { caution: AtomicU32::new(0) };
         pace.ran(16, Duration::from_micros(160));
-        assert!(!pace.is_slow());
+        assert_eq!(pace.first_poll(), FirstPoll::Runner);
         pace.ran(1, Duration::from_millis(5));
         pace.ran(1_999, Duration::from_millis(1));
-        assert!(pace.is_slow());
+        assert_eq!(pace.first_poll(), FirstPoll::Task);
         pace.ran(1, Duration::from_micros(1));
-        assert!(!pace.is_slow());
+        assert_eq!(pace.first_poll(), FirstPoll::Runner);
         pace.ran(1, Duration::from_secs(3_600));
         assert_eq!(pace.caution.load(Ordering::Relaxed), MOST);
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::handler::{HandlerTask, Kept, LaneTurn, OnDone, first_poll};
+use super::handler::{FirstPoll, HandlerTask, Kept, LaneTurn, OnDone, first_poll};
 use super::responder::Responder;
 use super::runs::{Job, Resolved};
 use super::{Session, Shared, clock};
@@ -164,10 +164,10 @@ impl Runner {
     }
 
     fn run_call(&mut self, call: Inbound, now: Instant) {
-        let is_slow = self.shared.pace.is_slow();
-        match is_slow {
-            true => self.begun_tasks = true,
-            false => self.polled.get_or_insert((now, 0)).1 += 1,
+        let first = self.shared.pace.first_poll();
+        match first {
+            FirstPoll::Task => self.begun_tasks = true,
+            FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
         }
         let Inbound { id, route, deadline, block, shape, message, .. } = call;
         let number = id.number();
@@ -189,7 +189,7 @@ impl Runner {
             return responder.refuse(refusal);
         }
         let router = &self.shared.router;
-        let pending = first_poll(&context, is_slow, || match target {
+        let pending = first_poll(&context, first, || match target {
             Some(target) => {
                 let core = Arc::clone(core);
                 let call = Incoming { core, payload: message, responder: Some(responder), shell: None };
@@ -199,7 +199,7 @@ impl Runner {
         });
         let Some(future) = pending else { return };
         let (core, on_done) = (Arc::clone(core), OnDone::Call(number));
-        self.go_on(HandlerTask::new(future, core, on_done, is_slow));
+        self.go_on(HandlerTask::new(future, core, on_done, first));
     }
 
     /// How long the handlers took that were polled here.
@@ -230,7 +230,7 @@ impl Runner {
             if let Some((future, context)) = self.run_push(push, &mut kept) {
                 turn.go_on();
                 let core = context.into_core();
-                return self.go_on(HandlerTask::new(future, core, OnDone::Push(turn), false));
+                return self.go_on(HandlerTask::new(future, core, OnDone::Push(turn), FirstPoll::Runner));
             }
             count += 1;
             let hurry = self.shared.runs.someone_waits();
