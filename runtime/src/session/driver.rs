@@ -2,7 +2,7 @@
 //! once a batch, and wakes after unlocking. No user code runs on it.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Instant;
@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use super::clock;
 use super::closing::Closing;
 use super::input::{Input, Read};
+use super::patience::Patience;
 use super::pipe::Pipe;
 use super::{Shared, Todo};
 use crate::proto::Connection;
@@ -46,6 +47,7 @@ pub(crate) struct Driver {
     more: bool,
     /// Somebody may wait behind the handler that the runner polls.
     watches: bool,
+    patience: Patience,
     /// There once the machine is over.
     closing: Option<Closing>,
 }
@@ -75,6 +77,7 @@ impl Driver {
             wrote: Ok(None),
             more: false,
             watches: false,
+            patience: Patience::default(),
             closing: None,
         }
     }
@@ -85,6 +88,9 @@ impl Driver {
             let crowded = self.input.parse(if read.end.is_some() { usize::MAX } else { FRAMES });
             read.more |= crowded;
             let now = clock::now();
+            if read.bytes {
+                self.patience.came(self.input.frames(), now);
+            }
             let turn = self.turn(cx, now, read);
             if matches!(turn, Turn::Close) {
                 return Poll::Ready(());
@@ -99,7 +105,13 @@ impl Driver {
             if matches!(turn, Turn::Sleep) && !again {
                 match self.arm(cx, now) {
                     true => self.shrink(),
-                    false => return Poll::Pending,
+                    false => {
+                        if self.patience.looks_again(now) {
+                            // Not woken at once: first the runtime looks at its sockets.
+                            let _ = pin!(tokio::task::yield_now()).poll(cx);
+                        }
+                        return Poll::Pending;
+                    }
                 }
             }
             if crowded {

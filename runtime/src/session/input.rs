@@ -114,6 +114,11 @@ impl Input {
         }
     }
 
+    /// How many frames were parsed, and not told.
+    pub(super) fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Tells the machine what was read.
     pub(super) fn tell(&mut self, conn: &mut Connection, now: Instant) {
         for frame in self.frames.drain(..) {

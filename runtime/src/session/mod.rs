@@ -13,6 +13,7 @@ mod models;
 mod outside;
 mod pace;
 mod park;
+mod patience;
 mod pipe;
 mod push;
 mod pushers;
