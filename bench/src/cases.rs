@@ -2,9 +2,10 @@
 
 use bench_job::{Job, Kind, Place, Runtime};
 
+#[derive(Clone)]
 pub struct Case {
-    pub name: &'static str,
-    pub about: &'static str,
+    pub name: String,
+    pub about: String,
     /// A part of `--quick`.
     pub quick: bool,
     /// One run says it all: it does not measure time.
@@ -27,11 +28,11 @@ fn workers(server: usize, client: usize, job: Job) -> Job {
     Job { server: place(server), client: place(client), ..job }
 }
 
-fn case(name: &'static str, about: &'static str, job: Job) -> Case {
-    Case { name, about, quick: false, once: false, job }
+pub fn case(name: impl Into<String>, about: &str, job: Job) -> Case {
+    Case { name: name.into(), about: about.to_owned(), quick: false, once: false, job }
 }
 
-fn quick(name: &'static str, about: &'static str, job: Job) -> Case {
+fn quick(name: &str, about: &str, job: Job) -> Case {
     Case { quick: true, ..case(name, about, job) }
 }
 

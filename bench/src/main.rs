@@ -1,11 +1,15 @@
-//! protocall beside its peers: builds them, runs them in turn, writes tables and charts. `compare` is the command.
+//! protocall beside its peers: builds them, runs them in turn, writes tables and charts. `compare` has all cases, `grow` one that grows.
 
 mod cargo;
 mod cases;
 mod chart;
 mod compare;
+mod grow;
+mod growth;
+mod lines;
 mod machine;
 mod peers;
+mod plan;
 mod process;
 mod progress;
 mod report;
@@ -33,26 +37,43 @@ struct Cli {
 enum Command {
     /// Runs every case with every peer, in turn, and tells what came of it.
     Compare(Compare),
+    /// Lets one thing grow at a time, from 1 to thousands, and draws what a call costs.
+    Grow(Grow),
 }
 
 #[derive(Args)]
 pub struct Compare {
-    /// A first answer in a few minutes: the main cases, short runs.
+    #[command(flatten)]
+    how: How,
+    /// Only these cases.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    case: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Grow {
+    #[command(flatten)]
+    how: How,
+    /// Only what grows so: in-flight, size, connections, routes.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    axis: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct How {
+    /// A first answer in a few minutes: a part of the cases, short runs.
     #[arg(long)]
     quick: bool,
     /// Only these peers.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these cases.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    case: Vec<String>,
-    /// Runs of each peer in each case [default: 3, quick: 2].
+    /// Runs of each peer in each case [default: 3, quick: 2; of grow: 2 and 1].
     #[arg(long, value_name = "N")]
     runs: Option<usize>,
-    /// Seconds that count in a run [default: 3, quick: 1].
+    /// Seconds that count in a run [default: 3, quick: 1; of grow: 1 and 0.5].
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// Where the results go [default: bench/results, or nowhere with --only or --case].
+    /// Where the results go [default: bench/results, or nowhere for a part of the whole].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Say what would be done, and do nothing.
@@ -61,8 +82,11 @@ pub struct Compare {
 }
 
 fn main() -> ExitCode {
-    let Command::Compare(arguments) = Cli::parse().command;
-    match compare::compare(&arguments) {
+    let done = match Cli::parse().command {
+        Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Grow(arguments) => grow::grow(&arguments),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");

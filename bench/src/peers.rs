@@ -19,6 +19,9 @@ pub const RAW_TCP: &str = "raw-tcp";
 pub const HAND_WRITTEN: &str = "hand-written";
 pub const PROTOCALL: &str = "protocall";
 
+/// protocall with many routes; it is in no table of peers.
+pub const ROUTES: Peer = Peer { name: "protocall-routes", crate_name: None };
+
 /// In the order of the tables.
 const ALL: [Peer; 9] = [
     Peer { name: PROTOCALL, crate_name: None },

@@ -57,7 +57,7 @@ impl Report<'_> {
             let cells: Vec<_> = self.peers.iter().map(of).collect();
             if cells.iter().any(Option::is_some) {
                 let cells = cells.into_iter().map(|cell| cell.unwrap_or("-".into()));
-                table.line([case.name.to_owned()].into_iter().chain(cells).collect::<Vec<_>>());
+                table.line([case.name.clone()].into_iter().chain(cells).collect::<Vec<_>>());
             }
         }
         table.has_lines().then(|| table.render())
@@ -72,7 +72,7 @@ impl Report<'_> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("latest.json"), serde_json::to_string_pretty(&self.rows)? + "\n")?;
         fs::write(folder.join("latest.md"), self.page().trim_end().to_owned() + "\n")?;
-        let parts: Vec<_> = self.parts().map(|(case, rows)| (case.name, rows)).collect();
+        let parts: Vec<_> = self.parts().map(|(case, rows)| (&*case.name, rows)).collect();
         fs::write(folder.join("rates.svg"), chart::rates(&parts))?;
         fs::write(folder.join("latencies.svg"), chart::latencies(&parts))?;
         Ok(())

@@ -19,7 +19,7 @@ pub(crate) async fn measure<P: Peer>(mut job: Job) -> Result<Sample> {
         job.server_pid = process::id();
     }
     let mut sample = match job.kind {
-        Kind::Echo | Kind::Full | Kind::Work | Kind::Bidi => closed::run::<P>(&job).await?,
+        Kind::Echo | Kind::Full | Kind::Work | Kind::Bidi | Kind::Routes => closed::run::<P>(&job).await?,
         Kind::Mixed => open::run::<P>(&job).await?,
         Kind::Push => push::run::<P>(&job).await?,
         Kind::Idle => idle::run::<P>(&job).await?,

@@ -18,6 +18,8 @@ pub struct Job {
     pub connections: usize,
     /// Calls in flight on each connection.
     pub in_flight: usize,
+    /// Routes that the calls use in turn, of [`Kind::Routes`].
+    pub routes: usize,
     pub warmup_ms: u64,
     pub window_ms: u64,
     /// CPU that a handler burns: [`Kind::Work`] in each call, [`Kind::Mixed`] in one of a hundred.
@@ -66,6 +68,8 @@ pub enum Kind {
     Bidi,
     /// Connections that do nothing.
     Idle,
+    /// Closed loop of calls, the next of each loop over the next of many routes.
+    Routes,
 }
 
 /// What a peer's binary says of itself.
@@ -122,6 +126,7 @@ impl Default for Job {
             size: 110,
             connections: 1,
             in_flight: 64,
+            routes: 1,
             warmup_ms: 700,
             window_ms: 3_000,
             burn_us: 0,
