@@ -19,7 +19,7 @@ pub struct Built {
 }
 
 /// A folder of its own: the flags are others than this program's, and cargo would build all anew at each turn.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| bench().join("target"), PathBuf::from);
     target.join("peers")
 }
@@ -30,22 +30,27 @@ pub fn build(peers: Vec<Peer>) -> Result<Vec<Built>, Error> {
 }
 
 fn build_one(peer: Peer) -> Result<Built, Error> {
+    let program = compile(&peer.package())?;
+    let about = Command::new(&program).arg("about").stderr(Stdio::inherit()).output()?;
+    let about = serde_json::from_slice(&about.stdout)?;
+    Ok(Built { version: peer.version(), peer, program, about })
+}
+
+/// The program of a package of this workspace.
+pub fn compile(package: &str) -> Result<PathBuf, Error> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--package"]).arg(peer.package());
+    command.args(["build", "--release", "--locked", "--package", package]);
     command.arg("--manifest-path").arg(bench().join("Cargo.toml"));
     command.arg("--target-dir").arg(target());
-    // For `Builder::disable_lifo_slot`.
+    // For `Builder::disable_lifo_slot` and how often tasks are polled.
     command.env("RUSTFLAGS", "--cfg tokio_unstable").env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !std::io::stderr().is_terminal() {
         command.arg("--quiet");
     }
-    eprintln!("building {}", peer.name);
+    eprintln!("building {package}");
     if !command.status()?.success() {
-        return Err(format!("{} does not build; bench/install gets what it may need", peer.name).into());
+        return Err(format!("{package} does not build; bench/install gets what it may need").into());
     }
-    let program = target().join("release").join(peer.package());
-    let about = Command::new(&program).arg("about").stderr(Stdio::inherit()).output()?;
-    let about = serde_json::from_slice(&about.stdout)?;
-    Ok(Built { version: peer.version(), peer, program, about })
+    Ok(target().join("release").join(package))
 }

@@ -68,7 +68,7 @@ impl Panel<'_> {
             svg.line([x, TOP + HEIGHT], [x, TOP + HEIGHT + 4.0], "axis");
             if x <= free {
                 svg.text([x, TOP + HEIGHT + 20.0], Anchor::Middle, "faint", &tick(value));
-                free = x - 44.0;
+                free = x - 40.0;
             }
         }
         for (place, line) in self.lines.iter().enumerate().rev() {

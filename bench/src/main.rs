@@ -1,9 +1,11 @@
-//! protocall beside its peers: builds them, runs them in turn, writes tables and charts. `compare` has all cases, `grow` one that grows.
+//! protocall beside its peers: builds them, runs them in turn, writes tables and charts. `compare` has all cases,
+//! `grow` one that grows, `count` counts.
 
 mod cargo;
 mod cases;
 mod chart;
 mod compare;
+mod count;
 mod grow;
 mod growth;
 mod lines;
@@ -39,6 +41,8 @@ enum Command {
     Compare(Compare),
     /// Lets one thing grow at a time, from 1 to thousands, and draws what a call costs.
     Grow(Grow),
+    /// Counts what calls cost in instructions, allocations and task polls, with valgrind.
+    Count,
 }
 
 #[derive(Args)]
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Grow(arguments) => grow::grow(&arguments),
+        Command::Count => count::count(),
     };
     match done {
         Ok(code) => code,

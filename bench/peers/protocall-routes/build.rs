@@ -40,8 +40,8 @@ fn program_text() -> Result<String, std::fmt::Error> {
         }
         writeln!(handlers, "}}")?;
         write!(router, ".add(Routes{service}Server::new(Handlers))")?;
-        writeln!(fields, "routes{service}: Routes{service}Client,")?;
-        writeln!(clients, "routes{service}: Routes{service}Client::new(channel),")?;
+        write!(fields, "routes{service}: Routes{service}Client,")?;
+        write!(clients, "routes{service}: Routes{service}Client::new(channel),")?;
     }
     let count = SERVICES * METHODS;
     Ok(format!(
@@ -49,6 +49,6 @@ fn program_text() -> Result<String, std::fmt::Error> {
         pub struct Clients {{ {fields} }}
         impl Clients {{ pub fn new(channel: &Channel) -> Self {{ Self {{ {clients} }} }} }}
         pub fn router() -> Router {{ Router::new(){router} }}
-        pub static CALLS: [fn(&Clients, Packet) -> Call<Packet, Packet>; {count}] = [{calls}];"
+        pub static CALLS: [super::Route; {count}] = [{calls}];"
     ))
 }

@@ -14,7 +14,7 @@ mod proto {
 
 /// What `build.rs` wrote: the handlers of all services, a router with them, clients, and a function for each route.
 mod routes {
-    use protocall::{Call, Channel, Context, Router, Status};
+    use protocall::{Channel, Context, Router, Status};
 
     use super::proto::bench::v1::*;
 
@@ -22,6 +22,9 @@ mod routes {
 
     include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 }
+
+/// Makes a call of one of them.
+type Route = fn(&routes::Clients, Packet) -> Call<Packet, Packet>;
 
 struct ProtocallRoutes;
 
@@ -45,7 +48,7 @@ impl Peer for ProtocallRoutes {
 #[derive(Clone)]
 struct Connection {
     clients: Arc<routes::Clients>,
-    calls: &'static [fn(&routes::Clients, Packet) -> Call<Packet, Packet>],
+    calls: &'static [Route],
 }
 
 impl Client for Connection {
