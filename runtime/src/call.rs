@@ -139,7 +139,7 @@ fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
         Answer::Message { payload, block } => {
             let metadata = match block.is_empty() {
                 true => Metadata::new(),
-                false => read_block(block).metadata,
+                false => read_block(&block).metadata,
             };
             let reply = R::decode(payload).map_err(|status| {
                 Status::internal(format!("the reply cannot be read: {}", status.message()))
@@ -148,7 +148,7 @@ fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
         }
         Answer::Failed { status, block } => {
             let read = Status::new(Code::from_wire(status.code), status.text.to_string());
-            let read = if block.is_empty() { read } else { read.with_block(read_block(block)) };
+            let read = if block.is_empty() { read } else { read.with_block(read_block(&block)) };
             Err(if status.not_run { read.not_run() } else { read })
         }
         Answer::Local(status) => Err(status),
@@ -156,7 +156,7 @@ fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
 }
 
 /// A block that cannot be read costs what was in it, no more (wire 14.2).
-fn read_block(block: Bytes) -> Block {
+fn read_block(block: &Bytes) -> Block {
     Block::decode_answer(block).unwrap_or_default()
 }
 

@@ -30,9 +30,16 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// ```
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Metadata {
-    // Invariant: whole pairs of `u16 length · key · u32 length · value`, every key as `check_key` wants it.
-    wire: Bytes,
+    // Nothing, or item 1 of a block as it travels: so a call that brings nothing else has its block here.
+    // Invariant: `u16 1 · u32 length`, then whole pairs of `u16 length · key · u32 length · value`, every key as
+    // `check_key` wants it.
+    item: Bytes,
 }
+
+/// The id of metadata among a block's items (wire 14.1).
+pub(crate) const ITEM: u16 = 1;
+/// An item's id and length.
+const HEAD: usize = 6;
 
 /// A pair that metadata cannot have.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,18 +65,24 @@ impl std::error::Error for MetadataError {}
 impl Metadata {
     /// No pairs.
     pub const fn new() -> Self {
-        Self { wire: Bytes::new() }
+        Self { item: Bytes::new() }
     }
 
-    /// Reads item 1 of a block; what it returns shares `wire`. `None` if it is not as wire 14.1 says.
-    pub(crate) fn from_wire(wire: Bytes) -> Option<Self> {
-        let mut rest = &wire[..];
+    /// Reads item 1 of a block, its id and length included; what it returns shares it. `None` if it is not as wire 14.1
+    /// says.
+    pub(crate) fn from_item(item: Bytes) -> Option<Self> {
+        let mut rest = pairs_of(&item);
+        if rest.is_empty() {
+            return Some(Self::new());
+        }
         while !rest.is_empty() {
             let (key, _, after) = split_pair(rest)?;
-            check_key(std::str::from_utf8(key).ok()?).ok()?;
+            if !is_key(key) {
+                return None;
+            }
             rest = after;
         }
-        Some(Self { wire })
+        Some(Self { item })
     }
 
     /// Makes `value` the only value of `key`, at the end.
@@ -122,8 +135,8 @@ impl Metadata {
 
     /// Removes all values of `key` and returns the first.
     pub fn remove(&mut self, key: &str) -> Option<Bytes> {
-        let removed = self.get(key).map(|value| self.wire.slice_ref(value))?;
-        let mut kept = Self { wire: Bytes::new() };
+        let removed = self.get(key).map(|value| self.item.slice_ref(value))?;
+        let mut kept = Self::new();
         for (other, value) in self.iter().filter(|pair| pair.0 != key) {
             kept.put(other, value);
         }
@@ -159,16 +172,21 @@ impl Metadata {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.wire.is_empty()
+        self.item.is_empty()
     }
 
-    /// The pairs as they travel.
-    pub(crate) fn as_wire(&self) -> &Bytes {
-        &self.wire
+    /// Item 1 of a block, or nothing.
+    pub(crate) fn as_item(&self) -> &[u8] {
+        &self.item
+    }
+
+    /// As [`as_item`](Self::as_item).
+    pub(crate) fn into_item(self) -> Bytes {
+        self.item
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut rest = &self.wire[..];
+        let mut rest = pairs_of(&self.item);
         std::iter::from_fn(move || {
             let (key, value, after) = split_pair(rest)?;
             rest = after;
@@ -178,16 +196,28 @@ impl Metadata {
 
     /// Appends a pair that passed [`check_pair`]: in place unless the bytes are shared.
     fn put(&mut self, key: &str, value: &[u8]) {
-        let wire = std::mem::take(&mut self.wire);
-        let mut wire = wire.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        wire.reserve(6 + key.len() + value.len());
+        let item = std::mem::take(&mut self.item);
+        let mut item = item.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        item.reserve(2 * HEAD + key.len() + value.len());
+        if item.is_empty() {
+            item.put_u16(ITEM);
+            item.put_u32(0);
+        }
         // Neither length is cut: `check_pair`.
-        wire.put_u16(key.len() as u16);
-        wire.put_slice(key.as_bytes());
-        wire.put_u32(value.len() as u32);
-        wire.put_slice(value);
-        self.wire = wire.freeze();
+        item.put_u16(key.len() as u16);
+        item.put_slice(key.as_bytes());
+        item.put_u32(value.len() as u32);
+        item.put_slice(value);
+        // More than that fits into no frame.
+        let len = u32::try_from(item.len() - HEAD).unwrap_or(u32::MAX);
+        item[2..HEAD].copy_from_slice(&len.to_be_bytes());
+        self.item = item.freeze();
     }
+}
+
+/// What follows an item's id and length.
+fn pairs_of(item: &[u8]) -> &[u8] {
+    item.get(HEAD..).unwrap_or_default()
 }
 
 /// The first pair of `wire` and what follows it. `None` at its end, or if no whole pair is there.
@@ -200,12 +230,16 @@ fn split_pair(wire: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 // wire 14.1, item 1: keys are 1 to 255 of `a-z 0-9 - _ .`.
-fn check_key(key: &str) -> Result<(), MetadataError> {
+fn is_key(key: &[u8]) -> bool {
     let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if (1..=255).contains(&key.len()) && key.bytes().all(allowed) {
-        return Ok(());
+    (1..=255).contains(&key.len()) && key.iter().copied().all(allowed)
+}
+
+fn check_key(key: &str) -> Result<(), MetadataError> {
+    match is_key(key.as_bytes()) {
+        true => Ok(()),
+        false => Err(MetadataError::Key(key.chars().take(255).collect())),
     }
-    Err(MetadataError::Key(key.chars().take(255).collect()))
 }
 
 fn check_pair(key: &str, value: &[u8]) -> Result<(), MetadataError> {
@@ -333,15 +367,31 @@ mod tests {
     }
 
     #[test]
-    fn wire_bytes_are_pairs_and_nothing_else_is_read() {
-        let wire = Bytes::from_static(b"\x00\x01a\x00\x00\x00\x02xy");
-        let metadata = Metadata::from_wire(wire.clone()).unwrap();
+    fn an_item_is_pairs_and_nothing_else_is_read() {
+        let item = Bytes::from_static(b"\0\x01\0\0\0\x09\0\x01a\0\0\0\x02xy");
+        let metadata = Metadata::from_item(item.clone()).unwrap();
         assert_eq!(metadata, [("a", "xy")].into_iter().collect());
-        assert_eq!(metadata.as_wire(), &wire);
-        for cut in 1..wire.len() {
-            assert_eq!(Metadata::from_wire(wire.slice(..cut)), None);
+        assert_eq!(metadata.as_item(), &item);
+        for cut in 7..item.len() {
+            assert_eq!(Metadata::from_item(item.slice(..cut)), None);
         }
-        assert_eq!(Metadata::from_wire(Bytes::from_static(b"\x00\x00\x00\x00\x00\x00")), None);
-        assert_eq!(Metadata::from_wire(Bytes::from_static(b"\x00\x01A\x00\x00\x00\x00")), None);
+        assert_eq!(Metadata::from_item(item.slice(..6)), Some(Metadata::new()));
+        assert_eq!(Metadata::from_item(Bytes::from_static(b"\0\x01\0\0\0\x06\0\0\0\0\0\0")), None);
+        assert_eq!(Metadata::from_item(Bytes::from_static(b"\0\x01\0\0\0\x07\0\x01A\0\0\0\0")), None);
+    }
+
+    #[test]
+    fn the_length_of_the_item_follows_what_is_added() {
+        let mut metadata = Metadata::new();
+        assert!(metadata.as_item().is_empty());
+        for n in 0..3 {
+            metadata.append("key", [n; 9]);
+            let item = Bytes::copy_from_slice(metadata.as_item());
+            assert_eq!(item[..2], [0, 1]);
+            assert_eq!(item[2..6], u32::try_from(item.len() - 6).unwrap().to_be_bytes());
+            assert_eq!(Metadata::from_item(item), Some(metadata.clone()));
+        }
+        metadata.remove("key");
+        assert!(metadata.as_item().is_empty());
     }
 }

@@ -11,8 +11,8 @@ use tokio::task::coop::poll_proceed;
 
 use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, request_setters};
+use crate::session::Pushed;
 use crate::session::wakers::Place;
-use crate::session::{Pushed, encode_block};
 use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 
 /// A one-way message: awaited, it waits for room in its lane and sends.
@@ -66,7 +66,7 @@ impl<Q: Message> Push<Q> {
             return Err(Status::from(Error::NoRoom("there is no connection yet")).not_run());
         };
         self.request.begin();
-        let block = encode_block(self.request.block.as_deref());
+        let block = self.request.take_block();
         let Some(message) = &self.request.message else { return Ok(()) };
         match shared.try_push(self.request.route.open(), &block, message, None)? {
             Pushed::Sent => Ok(()),

@@ -14,7 +14,7 @@ use crate::caller::Connecting;
 use crate::context::{inherited, inherits};
 use crate::frame::{Block, Text};
 use crate::proto::OpenRoute;
-use crate::session::{CallWait, Shared, clock, encode_block};
+use crate::session::{CallWait, Shared, clock};
 use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
 
 /// How a route is known.
@@ -178,9 +178,14 @@ impl<Q: Message> Request<Q> {
         }
     }
 
-    fn on(&self, shared: Arc<Shared>) -> Phase {
+    fn on(&mut self, shared: Arc<Shared>) -> Phase {
         let len = self.message.as_ref().map_or(0, Message::encoded_len);
-        Phase::On { shared, block: encode_block(self.block.as_deref()), len, wait: None }
+        Phase::On { shared, block: self.take_block(), len, wait: None }
+    }
+
+    /// What travels beside the message, encoded.
+    pub(crate) fn take_block(&mut self) -> Bytes {
+        self.block.take().map_or_else(Bytes::new, |block| block.encode())
     }
 
     /// The deadline of something that was not sent yet, and why it was not.

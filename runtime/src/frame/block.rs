@@ -1,12 +1,12 @@
 //! The block: optional items of an opening, of HEADERS and of an answer (wire 14.1, 14.2). Frames carry it
 //! unread; `proto/` decodes it once its size is within the limit, and encodes it ahead of the frame.
 
-use bytes::{BufMut, Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
 use super::fields::Fields;
 use super::text::Text;
-use crate::metadata::Metadata;
+use crate::metadata::{self, Metadata};
 
 /// The items of a block. Its `Bytes` share the frame that it came in; beside them it takes at most eleven times the
 /// block's size of an opening, and sixteen times that of an answer (a list of empty items).
@@ -56,7 +56,7 @@ pub(crate) enum BlockError {
 }
 
 // wire 14.1: the ids of the items.
-const METADATA: u16 = 1;
+const METADATA: u16 = metadata::ITEM;
 const CODEC: u16 = 2;
 const PRIORITY: u16 = 3;
 const RETRY_AFTER: u16 = 4;
@@ -100,7 +100,7 @@ impl From<FrameError> for BadValue {
 impl Block {
     /// Reads the block of a CALL or PUSH. Empty bytes are the empty block.
     // wire 14.2: a repetition or a value that is not as the table says costs the call.
-    pub(crate) fn decode(items: Bytes) -> Result<Self, BlockError> {
+    pub(crate) fn decode(items: &Bytes) -> Result<Self, BlockError> {
         let mut invalid = None;
         let block = Self::read(items, Place::Opening, |id| {
             invalid.get_or_insert(id);
@@ -117,15 +117,20 @@ impl Block {
 
     /// Reads the block of a REPLY or HEADERS.
     // wire 14.2: in a REPLY or HEADERS the caller ignores an item that breaks the rule.
-    pub(crate) fn decode_answer(items: Bytes) -> Result<Self, FrameError> {
+    pub(crate) fn decode_answer(items: &Bytes) -> Result<Self, FrameError> {
         Self::read(items, Place::Answer, |_| {})
     }
 
-    fn read(items: Bytes, place: Place, mut on_invalid: impl FnMut(u16)) -> Result<Self, FrameError> {
+    fn read(items: &Bytes, place: Place, mut on_invalid: impl FnMut(u16)) -> Result<Self, FrameError> {
         let mut block = Self::default();
+        if let Some(metadata) = metadata_alone(items) {
+            block.metadata = metadata;
+            return Ok(block);
+        }
         let mut seen = 0u32;
-        let mut fields = Fields::new(items);
+        let mut fields = Fields::new(items.clone());
         while !fields.is_empty() {
+            let at = items.len() - fields.left().len();
             let (id, value) = next_item(&mut fields)?;
             // wire 14.1: unknown ids are skipped, and known ones where they do not belong.
             if !place.takes(id) {
@@ -134,16 +139,17 @@ impl Block {
             // wire 14.2: items 1 to 7 occur at most once.
             let repeated = id <= TRACE_STATE && seen & (1 << id) != 0;
             seen |= 1 << id; // Below 32: `takes`.
-            if repeated || block.read_item(id, value).is_err() {
+            let item = items.slice(at..at + ITEM + value.len());
+            if repeated || block.read_item(id, value, item).is_err() {
                 on_invalid(id);
             }
         }
         Ok(block)
     }
 
-    fn read_item(&mut self, id: u16, value: Bytes) -> Result<(), BadValue> {
+    fn read_item(&mut self, id: u16, value: Bytes, item: Bytes) -> Result<(), BadValue> {
         match id {
-            METADATA => self.metadata = Metadata::from_wire(value).ok_or(BadValue)?,
+            METADATA => self.metadata = Metadata::from_item(item).ok_or(BadValue)?,
             CODEC => self.codec = u8::from_be_bytes(exact(&value)?),
             PRIORITY => self.priority = Priority::from_wire(u8::from_be_bytes(exact(&value)?))?,
             RETRY_AFTER => self.retry_after = Some(u32::from_be_bytes(exact(&value)?)),
@@ -158,32 +164,32 @@ impl Block {
         Ok(())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.encoded_len() == 0
-    }
-
     /// The bytes that [`encode`](Self::encode) writes.
-    pub(crate) fn encoded_len(&self) -> usize {
-        let mut len = 0usize;
-        self.for_each_item(|_, value| len = len.saturating_add(ITEM).saturating_add(value.len()));
+    fn encoded_len(&self) -> usize {
+        let mut len = self.metadata.as_item().len();
+        self.for_each_other(|_, value| len = len.saturating_add(ITEM).saturating_add(value.len()));
         len
     }
 
-    /// Writes the items, without the length that a frame puts ahead of them.
-    pub(crate) fn encode(&self, out: &mut impl BufMut) {
-        self.for_each_item(|id, value| {
+    /// The items, without the length that a frame puts ahead of them.
+    pub(crate) fn encode(self) -> Bytes {
+        let len = self.encoded_len();
+        if len == self.metadata.as_item().len() {
+            return self.metadata.into_item();
+        }
+        let mut out = BytesMut::with_capacity(len);
+        out.put_slice(self.metadata.as_item());
+        self.for_each_other(|id, value| {
             out.put_u16(id);
             // A longer one does not fit into any frame.
             out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
-            value.put(out);
+            value.put(&mut out);
         });
+        out.freeze()
     }
 
-    /// The items that differ from what their absence means, in the order of their ids.
-    fn for_each_item(&self, mut item: impl FnMut(u16, Value<'_>)) {
-        if !self.metadata.is_empty() {
-            item(METADATA, Value::Bytes(self.metadata.as_wire()));
-        }
+    /// The items but metadata that differ from what their absence means, in the order of their ids.
+    fn for_each_other(&self, mut item: impl FnMut(u16, Value<'_>)) {
         if self.codec != 0 {
             item(CODEC, Value::Bytes(&[self.codec]));
         }
@@ -205,6 +211,16 @@ impl Block {
         self.details.iter().for_each(|detail| item(DETAIL, Value::Detail(detail)));
         self.forwarded_for.iter().for_each(|text| item(FORWARDED_FOR, Value::Bytes(text.as_bytes())));
     }
+}
+
+/// Most blocks are metadata alone.
+fn metadata_alone(items: &Bytes) -> Option<Metadata> {
+    let (head, pairs) = items.split_first_chunk::<ITEM>()?;
+    let len = u32::try_from(pairs.len()).ok()?.to_be_bytes();
+    if head[..2] != METADATA.to_be_bytes() || head[2..] != len {
+        return None;
+    }
+    Metadata::from_item(items.clone())
 }
 
 // wire 14.1: an item that overruns the block is MALFORMED.

@@ -36,7 +36,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
-pub(crate) use self::responder::{Responder, encode_block};
+pub(crate) use self::responder::Responder;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::state::{Lock, LockGuard, State, Todo};
 use self::wakers::Place;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::outside::Outside;
 use crate::context::CallCore;
@@ -47,10 +47,7 @@ impl Responder {
 
     fn reply<R: Message>(&mut self, reply: &R) {
         let metadata = self.core.take_reply_metadata();
-        let block = match metadata.is_empty() {
-            true => Bytes::new(),
-            false => encode_block(Some(&Block { metadata, ..Block::default() })),
-        };
+        let block = metadata.into_item();
         let len = reply.encoded_len();
         let limit = self.core.spec().and_then(|spec| spec.max_message);
         let number = self.number;
@@ -94,7 +91,7 @@ impl Responder {
             details: status.wire_details(),
             ..Block::default()
         };
-        let block = encode_block(Some(&block));
+        let block = block.encode();
         let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
         let block = match checked {
             Ok(()) => block,
@@ -132,12 +129,4 @@ impl Drop for Responder {
         };
         self.status(&status);
     }
-}
-
-/// Encodes a block's items; nothing for nothing.
-pub(crate) fn encode_block(block: Option<&Block>) -> Bytes {
-    let Some(block) = block.filter(|block| !block.is_empty()) else { return Bytes::new() };
-    let mut out = BytesMut::with_capacity(block.encoded_len());
-    block.encode(&mut out);
-    out.freeze()
 }

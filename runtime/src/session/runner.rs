@@ -173,7 +173,7 @@ impl Runner {
         let number = id.number();
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
-        let (block, unread) = match self.read_block(block) {
+        let (block, unread) = match self.read_block(&block) {
             Ok(block) => (block, None),
             Err(status) => (None, Some(status)),
         };
@@ -249,7 +249,7 @@ impl Runner {
         let InboundPush { route, block, message, .. } = push;
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
-        let block = match self.read_block(block) {
+        let block = match self.read_block(&block) {
             Ok(block) => block,
             Err(status) => return self.drop_push(name.as_str(), &status),
         };
@@ -289,7 +289,7 @@ impl Runner {
     }
 
     /// Reads a block of items; a malformed one costs the connection (wire 14.1).
-    fn read_block(&self, block: Bytes) -> Result<Option<Box<Block>>, Status> {
+    fn read_block(&self, block: &Bytes) -> Result<Option<Box<Block>>, Status> {
         if block.is_empty() {
             return Ok(None);
         }
