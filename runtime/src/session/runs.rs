@@ -50,6 +50,15 @@ pub(super) struct Queue {
     pub(super) ended: bool,
 }
 
+/// Where the replies are of calls that were handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replies {
+    /// Made, of all of them.
+    Made,
+    /// Some of the handlers go on.
+    ToCome,
+}
+
 /// Something to run.
 #[derive(Debug)]
 pub(super) enum Job {
@@ -142,17 +151,16 @@ impl Runs {
         }
         drop(queue);
         // The one that is busy cannot give back what it has handed on.
-        self.give_back(shared);
+        self.give_back(shared, Replies::ToCome);
         None
     }
 
-    /// Gives back the costs of the calls that were handed on. There may be replies to write, and no use in waiting for
-    /// more.
-    pub(super) fn give_back(&self, shared: &Shared) {
+    /// Gives back the costs of the calls that were handed on. If their replies are there, the driver need not wait for more.
+    pub(super) fn give_back(&self, shared: &Shared, replies: Replies) {
         let freed = std::mem::take(&mut self.queue.lock().freed);
         if freed > 0 {
             shared.with(|state| {
-                state.has_gathered = true;
+                state.has_gathered = replies == Replies::Made;
                 state.conn.free_calls(freed);
             });
         }
