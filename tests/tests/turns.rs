@@ -12,7 +12,7 @@ use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocall::{Channel, Context, Router, Server, Status};
+use protocall::{Call, Channel, Context, Router, Server, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
@@ -32,12 +32,19 @@ struct Packet {
 #[protocall::service(package = "turns.v1")]
 trait Mirror {
     async fn echo(&self, ctx: &Context, packet: Packet) -> Result<Packet, Status>;
+    /// The same, but lets others run first.
+    async fn wait(&self, ctx: &Context, packet: Packet) -> Result<Packet, Status>;
 }
 
 struct Glass;
 
 impl Mirror for Glass {
     async fn echo(&self, _: &Context, packet: Packet) -> Result<Packet, Status> {
+        Ok(packet)
+    }
+
+    async fn wait(&self, _: &Context, packet: Packet) -> Result<Packet, Status> {
+        tokio::task::yield_now().await;
         Ok(packet)
     }
 }
@@ -174,29 +181,36 @@ impl Ends {
     }
 }
 
+/// Which method is called.
+type Make = fn(&MirrorClient, Packet) -> Call<Packet, Packet>;
+
+const ECHO: Make = |client, packet| client.echo(packet);
+const WAIT: Make = |client, packet| client.wait(packet);
+
 /// Makes calls in so many closed loops at once, over TCP, and counts what the later half of them cost.
-async fn cost_of_calls(in_flight: usize) -> Cost {
+async fn cost_of_calls(make: Make, in_flight: usize) -> Cost {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (far, _) = listener.accept().await.unwrap();
     let counter = Arc::new(Counter::default());
     let Ends { client, serving } = Ends::over(near, far, &counter).await;
     // Past the calls of a new connection, whose handlers are watched.
-    make_calls(&client, &counter, in_flight, 2_048 / in_flight).await;
+    make_calls(make, &client, &counter, in_flight).await;
     let before = counter.tally();
-    make_calls(&client, &counter, in_flight, 2_048 / in_flight).await;
+    make_calls(make, &client, &counter, in_flight).await;
     let cost = counter.tally().cost_since(&before, 2_048);
     serving.abort();
     cost
 }
 
-async fn make_calls(client: &MirrorClient, counter: &Arc<Counter>, loops: usize, each: usize) {
+async fn make_calls(make: Make, client: &MirrorClient, counter: &Arc<Counter>, loops: usize) {
+    let each = 2_048 / loops;
     let spawn = |number| {
         let (client, counter) = (client.clone(), Arc::clone(counter));
         tokio::spawn(async move {
             for seq in number..number + each as u64 {
                 let packet = Packet { seq, body: Bytes::from_static(&[7; 99]) };
-                let mut call = pin!(client.echo(packet.clone()));
+                let mut call = pin!(make(&client, packet.clone()));
                 let reply = std::future::poll_fn(|cx| {
                     counter.polls.fetch_add(1, Ordering::Relaxed);
                     call.as_mut().poll(cx)
@@ -212,13 +226,13 @@ async fn make_calls(client: &MirrorClient, counter: &Arc<Counter>, loops: usize,
 }
 
 /// On one thread whose clock stands still: on a machine that is held up a quick handler would look slow.
-fn on_current_thread(in_flight: usize) -> Cost {
+fn on_current_thread(make: Make, in_flight: usize) -> Cost {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         // A clock that is paused goes on by itself when nothing else does, but not while a thread blocks.
         let (done, blocked) = oneshot::channel::<()>();
         let blocking = tokio::task::spawn_blocking(move || blocked.blocking_recv());
-        let cost = cost_of_calls(in_flight).await;
+        let cost = cost_of_calls(make, in_flight).await;
         drop(done);
         let _ = blocking.await;
         cost
@@ -226,9 +240,9 @@ fn on_current_thread(in_flight: usize) -> Cost {
 }
 
 /// On one worker, where a task that was just woken runs next.
-fn on_a_worker(in_flight: usize) -> Cost {
+fn on_a_worker(make: Make, in_flight: usize) -> Cost {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(cost_of_calls(in_flight))
+    runtime.block_on(cost_of_calls(make, in_flight))
 }
 
 /// None of what was counted for a call is over its bound.
@@ -243,10 +257,10 @@ fn assert_within(what: &str, cost: Cost, bound: Cost) {
 #[test]
 fn a_call_alone_costs_each_end_one_write_and_two_turns() {
     let bound = Cost { writes: [1.0; 2], reads: [3.0; 2], empty_reads: [2.0; 2], polls: 2.0, parks: 2.0 };
-    assert_within("1 in flight", on_current_thread(1), bound);
+    assert_within("1 in flight", on_current_thread(ECHO, 1), bound);
     // There the clock goes on, and a handler that looks slow is a task, for which the server may take a turn more.
     let bound = Cost { reads: [4.5; 2], empty_reads: [3.5; 2], parks: 3.0, ..bound };
-    assert_within("1 in flight, a worker", on_a_worker(1), bound);
+    assert_within("1 in flight, a worker", on_a_worker(ECHO, 1), bound);
 }
 
 #[test]
@@ -254,10 +268,10 @@ fn calls_in_flight_share_writes_reads_and_turns() {
     // Twice what it is: a round of 64 is some three turns at each end, and a look or two whether more has come.
     let bound =
         Cost { writes: [0.08, 0.16], reads: [0.4; 2], empty_reads: [0.3; 2], polls: 2.0, parks: 0.12 };
-    assert_within("64 in flight", on_current_thread(64), bound);
+    assert_within("64 in flight", on_current_thread(ECHO, 64), bound);
     // By a clock that goes on, so that all but the writes is loose.
     let bound = Cost { writes: [0.3; 2], reads: [1.5; 2], empty_reads: [1.0; 2], polls: 2.0, parks: 0.6 };
-    assert_within("64 in flight, a worker", on_a_worker(64), bound);
+    assert_within("64 in flight, a worker", on_a_worker(ECHO, 64), bound);
 }
 
 /// By a clock that goes on when nothing else does.
@@ -266,7 +280,7 @@ async fn a_connection_that_rests_wakes_nobody_but_to_see_whether_it_lives() {
     let counter = Arc::new(Counter::default());
     let (near, far) = tokio::io::duplex(64 << 10);
     let Ends { client, serving } = Ends::over(near, far, &counter).await;
-    make_calls(&client, &counter, 1, 1).await;
+    ECHO(&client, Packet::default()).await.unwrap();
     let ends = async |rest: Duration| {
         let before = counter.tally().ends;
         tokio::time::sleep(rest).await;
@@ -283,4 +297,12 @@ async fn a_connection_that_rests_wakes_nobody_but_to_see_whether_it_lives() {
         assert!(reads <= 10 * 60, "{reads} reads");
     }
     serving.abort();
+}
+
+#[test]
+fn replies_of_handlers_that_wait_share_writes_too() {
+    let cost = on_a_worker(WAIT, 64);
+    println!("64 in flight, handlers that wait: {cost}");
+    // One for each 16 or more; written as soon as the first is there, they would take twice as many.
+    assert!(cost.writes[1] <= 0.1, "{cost}");
 }
