@@ -43,7 +43,7 @@ struct Inner {
     session: Lock<Option<Session>>,
     /// There is another one.
     connected: Notify,
-    /// The attempt to connect that is under way, or was last.
+    /// The attempt to connect that is under way.
     attempt: Lock<Option<watch::Receiver<Outcome>>>,
 }
 
@@ -81,7 +81,7 @@ impl Channel {
     }
 
     fn new(endpoint: Endpoint, config: Config, router: Router) -> Self {
-        let plan = Arc::new(Plan { endpoint, config, router });
+        let plan = Arc::new(Plan { endpoint, config: Arc::new(config), router });
         let (session, attempt) = (Lock::new(None), Lock::new(None));
         Self(Arc::new(Inner { plan, session, connected: Notify::new(), attempt }))
     }
@@ -180,15 +180,23 @@ impl Inner {
         let (channel, plan) = (Arc::downgrade(self), Arc::clone(&self.plan));
         task::spawn(&runtime, async move {
             let outcome = plan.connect().await;
-            if let Ok(session) = &outcome {
-                match channel.upgrade() {
-                    Some(channel) => channel.adopt(session),
-                    None => session.end("the last handle of the channel was dropped"),
-                }
+            match (channel.upgrade(), &outcome) {
+                (Some(channel), outcome) => channel.attempted(outcome),
+                (None, Ok(session)) => session.end("the last handle of the channel was dropped"),
+                (None, Err(_)) => {}
             }
             tell.send_replace(Some(outcome));
         });
         Ok(attempt)
+    }
+
+    /// The attempt is over. Those who wait for it have their own handle on it; whoever comes now needs another.
+    fn attempted(&self, outcome: &Result<Session, Error>) {
+        if let Ok(session) = outcome {
+            self.adopt(session);
+        }
+        let attempt = self.attempt.lock().take();
+        drop(attempt);
     }
 
     fn adopt(&self, session: &Session) {

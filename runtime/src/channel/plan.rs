@@ -15,7 +15,7 @@ use crate::{Error, Router, Session};
 /// What it takes to connect, again and again.
 pub(super) struct Plan {
     pub(super) endpoint: Endpoint,
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) router: Router,
 }
 
@@ -50,7 +50,12 @@ impl Plan {
 }
 
 /// Starts the session and waits for the other end's HELLO. Dropped before that, it closes the connection.
-async fn start(transport: Transport, uri: &str, config: &Config, router: &Router) -> Result<Session, Error> {
+async fn start(
+    transport: Transport,
+    uri: &str,
+    config: &Arc<Config>,
+    router: &Router,
+) -> Result<Session, Error> {
     let session = Session::start(Role::Dialler, transport, config, router.clone())?;
     let guard = CloseOnDrop(Some(session));
     if let Some(session) = &guard.0 {
@@ -86,7 +91,7 @@ impl Drop for CloseOnDrop {
 }
 
 impl Endpoint {
-    async fn dial(&self, config: &Config) -> Result<Transport, Error> {
+    async fn dial(&self, config: &Arc<Config>) -> Result<Transport, Error> {
         match self {
             Self::Uri(uri) => transport::connect(uri).await,
             Self::Memory(router) => {

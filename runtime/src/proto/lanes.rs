@@ -63,8 +63,8 @@ pub(crate) struct Lanes {
     pub(crate) asking: VecDeque<u32>,
     /// The one that was given it last (wire 7.8).
     pub(crate) turn: Option<u32>,
-    /// Methods that were pushed lately.
-    pub(crate) known: [Option<Known>; KNOWN],
+    /// Methods that were pushed lately; none before the first push.
+    pub(crate) known: Option<Box<[Option<Known>; KNOWN]>>,
 }
 
 impl Lanes {
@@ -83,7 +83,7 @@ impl Lanes {
             peer_taken: 0,
             asking: VecDeque::new(),
             turn: None,
-            known: [None; KNOWN],
+            known: None,
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
 #[derive(Debug)]
 pub(crate) struct Connection {
     role: Role,
-    ours: Settings,
+    ours: Bounds,
     max_timeout: Option<Duration>,
     max_fragment: usize,
     send_buffer: usize,
@@ -109,15 +109,31 @@ pub(crate) struct Connection {
 /// What is known of the peer.
 #[derive(Debug)]
 struct Peer {
-    /// Its HELLO, whose settings bind us once it is ready.
-    hello: Option<Settings>,
-    wants_auth: bool,
+    said_hello: bool,
     ready: bool,
+    /// What its HELLO says, if that does not bind us before it is ready.
+    unready: Option<Box<Settings>>,
     auths: u32,
     /// The number of its last PING.
     pinged: Option<u64>,
     /// What binds us now (wire 4.3).
-    settings: Settings,
+    settings: Bounds,
+}
+
+/// The settings of one end that messages are held against all the time; the others count once.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    frame_limit: u32,
+    message_limit: u32,
+    metadata_limit: u32,
+    stream_credit: u64,
+}
+
+impl From<&Settings> for Bounds {
+    fn from(settings: &Settings) -> Self {
+        let &Settings { frame_limit, message_limit, metadata_limit, stream_credit, .. } = settings;
+        Self { frame_limit, message_limit, metadata_limit, stream_credit }
+    }
 }
 
 /// What the write buffer refused since it last said that there is room.
@@ -175,28 +191,28 @@ impl Connection {
             left: Vec::new(),
             pool: Pool::default(),
             peer: Peer {
-                hello: None,
-                wants_auth: false,
+                said_hello: false,
                 ready: false,
+                unready: None,
                 auths: 0,
                 pinged: None,
-                settings: initial,
+                settings: Bounds::from(&initial),
             },
-            ours,
+            ours: Bounds::from(&ours),
         };
-        connection.say_hello();
+        connection.say_hello(ours);
         connection
     }
 
-    fn say_hello(&mut self) {
-        let hello = Hello { version: 1, wants_auth: false, settings: self.ours.clone() };
-        hello.encode(self.outbox.control());
+    fn say_hello(&mut self, ours: Settings) {
         // We are ready with our HELLO, so what it says is in force (wire 4.3).
-        self.calls_grant.apply_setting(self.ours.calls_credit);
-        self.replies_grant.apply_setting(self.ours.replies_credit);
-        self.serving.set_limit(self.ours.in_flight_limit);
-        self.lanes.apply_ours(self.ours.lanes, self.ours.lane_credit);
-        self.routes.set_our_limit(self.ours.bindings);
+        self.calls_grant.apply_setting(ours.calls_credit);
+        self.replies_grant.apply_setting(ours.replies_credit);
+        self.serving.set_limit(ours.in_flight_limit);
+        self.lanes.apply_ours(ours.lanes, ours.lane_credit);
+        self.routes.set_our_limit(ours.bindings);
+        let hello = Hello { version: 1, wants_auth: false, settings: ours };
+        hello.encode(self.outbox.control());
     }
 
     /// Which end this is.
@@ -347,8 +363,7 @@ impl Connection {
     }
 
     /// The peer's settings come into force (wire 4.3, 7.3).
-    fn peer_ready(&mut self) {
-        let Some(mut settings) = self.peer.hello.clone() else { return };
+    fn peer_ready(&mut self, mut settings: Settings) {
         count(&mut settings);
         self.peer.ready = true;
         self.life.peer_ready();
@@ -357,7 +372,7 @@ impl Connection {
         self.calling.set_limit(settings.in_flight_limit);
         self.lanes.apply_peer(settings.lanes, settings.lane_credit);
         self.routes.set_peer_limit(settings.bindings);
-        self.peer.settings = settings;
+        self.peer.settings = Bounds::from(&settings);
         self.call_room = true;
         self.events.extend([Event::Ready, Event::LaneRoom]);
         self.pump_replies();

@@ -50,7 +50,7 @@ fn place_of(spec: &'static MethodSpec) -> usize {
 impl Connection {
     /// What is known of a method that was pushed before.
     pub(crate) fn known_push(&self, spec: &'static MethodSpec) -> Option<Known> {
-        self.lanes.known[place_of(spec)].filter(|known| std::ptr::eq(known.spec, spec))
+        self.lanes.known.as_ref()?[place_of(spec)].filter(|known| std::ptr::eq(known.spec, spec))
     }
 
     /// Whether a push without a block can go now, in place. Asks for nothing if not.
@@ -90,7 +90,8 @@ impl Connection {
         // A frame of that length must fit.
         if self.fits_in_place(pushing.route, longest, 0) {
             let lane = pushing.lane;
-            self.lanes.known[place_of(spec)] = Some(Known { spec, lane, number, longest });
+            let known = self.lanes.known.get_or_insert_default();
+            known[place_of(spec)] = Some(Known { spec, lane, number, longest });
         }
     }
 

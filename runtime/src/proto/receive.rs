@@ -19,7 +19,7 @@ impl Connection {
         if self.is_over() {
             return;
         }
-        if self.peer.hello.is_none() && !matches!(frame, Frame::Hello(_)) {
+        if !self.peer.said_hello && !matches!(frame, Frame::Hello(_)) {
             return self.begins_wrong(&frame);
         }
         let taken = match frame {
@@ -87,24 +87,24 @@ impl Connection {
         }
         // Whoever speaks another protocol does not begin with HELLO (wire 4.1). Settings that are wrong stay so.
         let no_frame = matches!(error.rule, "2.1" | "2.2");
-        match self.peer.hello.is_none() && no_frame {
+        match !self.peer.said_hello && no_frame {
             true => self.fail(EndCode::BadHello, &format!("this is no protocall peer: {error}")),
             false => self.fail(error.code, &error.to_string()),
         }
     }
 
     fn on_hello(&mut self, hello: Hello) -> Result<(), FrameError> {
-        if self.peer.hello.is_some() {
+        if self.peer.said_hello {
             return Err(FrameError::unexpected("4.1", "a second HELLO"));
         }
-        let announced =
-            Announced { serves: hello.settings.serves.clone(), calls: hello.settings.calls.clone() };
+        let mut settings = hello.settings;
+        let announced = Announced { serves: settings.serves.take(), calls: settings.calls.take() };
         // A later version speaks this one too: the smaller of the two holds (wire 4.2).
-        self.peer.wants_auth = hello.wants_auth;
-        self.peer.hello = Some(hello.settings);
+        self.peer.said_hello = true;
         self.events.push_back(Event::Hello(Box::new(announced)));
-        if !hello.wants_auth {
-            self.peer_ready();
+        match hello.wants_auth {
+            true => self.peer.unready = Some(Box::new(settings)),
+            false => self.peer_ready(settings),
         }
         Ok(())
     }
@@ -122,15 +122,15 @@ impl Connection {
     }
 
     fn on_ready(&mut self) -> Result<(), FrameError> {
-        if !self.peer.wants_auth || self.peer.ready {
+        let Some(settings) = self.peer.unready.take() else {
             return Err(FrameError::unexpected("4.4", "READY that was not announced, or twice"));
-        }
-        self.peer_ready();
+        };
+        self.peer_ready(*settings);
         Ok(())
     }
 
     fn on_bind(&mut self, bind: Bind) -> Result<(), FrameError> {
-        self.routes.bind(bind.number, bind.name.clone())?;
+        self.routes.bind(bind.number)?;
         self.events.push_back(Event::Bound(bind.name));
         Ok(())
     }

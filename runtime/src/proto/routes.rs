@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::MethodSpec;
-use crate::frame::{EndCode, FrameError, RouteRef, Text};
+use crate::frame::{EndCode, FrameError, RouteRef};
 
 /// The numbers given in both directions.
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub(crate) struct Routes {
     last: Option<(usize, u16)>,
     our_count: u32,
     peer_limit: u32,
-    theirs: Vec<Text>,
+    /// How many numbers the peer has given: their names are the session's.
+    their_count: u32,
     our_limit: u32,
 }
 
@@ -27,7 +28,7 @@ pub(crate) enum OurRoute {
 
 impl Routes {
     pub(crate) fn new(peer_limit: u32, our_limit: u32) -> Self {
-        Self { ours: HashMap::default(), last: None, our_count: 0, peer_limit, theirs: Vec::new(), our_limit }
+        Self { ours: HashMap::default(), last: None, our_count: 0, peer_limit, their_count: 0, our_limit }
     }
 
     pub(crate) fn set_peer_limit(&mut self, limit: u32) {
@@ -59,21 +60,21 @@ impl Routes {
     }
 
     /// BIND arrived.
-    pub(crate) fn bind(&mut self, number: u16, name: Text) -> Result<(), FrameError> {
-        if usize::from(number) != self.theirs.len() {
+    pub(crate) fn bind(&mut self, number: u16) -> Result<(), FrameError> {
+        if u32::from(number) != self.their_count {
             return Err(FrameError::unexpected("5.2", "BIND out of order"));
         }
         if u32::from(number) >= self.our_limit {
             return Err(FrameError::new(EndCode::LimitExceeded, "5.2", "more bindings than `max_bindings`"));
         }
-        self.theirs.push(name);
+        self.their_count += 1;
         Ok(())
     }
 
     /// A number that the peer uses must be bound (wire 5.3).
     pub(crate) fn check(&self, route: &RouteRef) -> Result<(), FrameError> {
         match route {
-            RouteRef::Number(number) if usize::from(*number) >= self.theirs.len() => {
+            RouteRef::Number(number) if u32::from(*number) >= self.their_count => {
                 Err(FrameError::unexpected("5.3", "a route number that is not bound"))
             }
             _ => Ok(()),

@@ -83,11 +83,8 @@ pub(super) fn begin(transport: Transport, serving: &Arc<Serving>) -> Result<Sess
         return Ok(session);
     };
     tracing::debug!(%peer, "connection accepted");
-    let (serving, closing) = (Arc::clone(serving), session.clone());
-    task::spawn(&Handle::current(), async move {
-        closing.closed().await;
-        serving.sessions.remove(number);
-    });
+    let serving = Arc::clone(serving);
+    session.on_end(move || serving.sessions.remove(number));
     Ok(session)
 }
 

@@ -48,7 +48,7 @@ pub struct Bound {
 /// What the accept loops and the way out share.
 struct Serving {
     router: Router,
-    config: Config,
+    config: Arc<Config>,
     sessions: Sessions,
     max_connections: usize,
     drain_timeout: Duration,
@@ -118,7 +118,7 @@ impl Server {
         }
         let shared = Arc::new(Serving {
             router: self.router,
-            config: self.config,
+            config: Arc::new(self.config),
             sessions: Sessions::default(),
             max_connections: self.max_connections,
             drain_timeout: self.drain_timeout,

@@ -3,18 +3,25 @@
 
 use super::Shared;
 use crate::Compatibility;
+use crate::config::Config;
 use crate::frame::{EndCode, ServiceShape, Services};
 use crate::proto::{Announced, Connection};
+
+/// What this end will call, if it says so.
+pub(super) fn announce(config: &Config) -> Option<Services> {
+    let list = || config.calls.iter().map(|spec| crate::router::shape(spec)).collect();
+    (!config.calls.is_empty()).then(|| Services { fallback: false, list: list() })
+}
 
 /// Ends the connection if the other end does not serve what this end will call. An end that does not say what it serves
 /// is taken at its word: nothing is known, so nothing is demanded.
 pub(super) fn check(shared: &Shared, announced: &Announced, conn: &mut Connection) {
-    let (policy, Some(wanted)) = (shared.config.compatibility, shared.calls.as_ref()) else { return };
-    let Some(serves) = &announced.serves else { return };
+    let policy = shared.config.compatibility;
     if policy == Compatibility::Ignore {
         return;
     }
-    if let Some(difference) = difference(policy, wanted, serves) {
+    let (Some(wanted), Some(serves)) = (announce(&shared.config), &announced.serves) else { return };
+    if let Some(difference) = difference(policy, &wanted, serves) {
         conn.fail(EndCode::Incompatible, &difference);
     }
 }

@@ -38,10 +38,11 @@ pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::push::Pushed;
 pub(crate) use self::responder::Responder;
 pub(crate) use self::runs::Runs;
+use self::state::OnEnd;
 pub(crate) use self::state::{Lock, LockGuard, State, Todo};
 use self::wakers::Place;
 use crate::config::Config;
-use crate::frame::{Role, Services};
+use crate::frame::Role;
 use crate::proto::{Announced, Connection};
 use crate::router::Router;
 use crate::transport::{PeerAddr, Transport};
@@ -76,9 +77,7 @@ pub(crate) struct Shared {
     pub(crate) runs: Runs,
     pace: pace::Pace,
     pub(crate) router: Router,
-    /// What this end will call, if it said so.
-    calls: Option<Services>,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) peer: PeerAddr,
     pub(crate) runtime: Option<Handle>,
     /// Pushes whose handler failed.
@@ -111,15 +110,11 @@ impl Session {
     pub(crate) fn start(
         role: Role,
         transport: Transport,
-        config: &Config,
+        config: &Arc<Config>,
         router: Router,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let calls = (!config.calls.is_empty()).then(|| Services {
-            fallback: false,
-            list: config.calls.iter().map(|spec| crate::router::shape(spec)).collect(),
-        });
-        let announced = Announced { serves: router.announce(), calls: calls.clone() };
+        let announced = Announced { serves: router.announce(), calls: compatible::announce(config) };
         let conn = Connection::new(role, config, announced, clock::now());
         let takes_calls = Arc::new(AtomicBool::new(true));
         let shared = Arc::new(Shared {
@@ -128,8 +123,7 @@ impl Session {
             runs: Runs::default(),
             pace: pace::Pace::default(),
             router,
-            calls,
-            config: config.clone(),
+            config: Arc::clone(config),
             peer: transport.peer.clone(),
             runtime: Some(runtime.clone()),
             failed_pushes: AtomicU64::new(0),
@@ -151,8 +145,7 @@ impl Session {
             runs: Runs::default(),
             pace: pace::Pace::default(),
             router: Router::new(),
-            calls: None,
-            config,
+            config: Arc::new(config),
             peer: PeerAddr::None,
             runtime: None,
             failed_pushes: AtomicU64::new(0),
@@ -183,6 +176,19 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// Does something when the connection ends, or now if it has ended; once, and with no lock held. It is cheaper than a
+    /// task that waits.
+    #[cfg(feature = "server")]
+    pub(crate) fn on_end(&self, act: impl FnOnce() + Send + 'static) {
+        let mut state = self.0.state.lock();
+        if !state.conn.is_over() {
+            state.on_end = Some(OnEnd(Box::new(act)));
+            return;
+        }
+        drop(state);
+        act();
     }
 
     /// Waits until all that was said has left, or cannot any more.
@@ -360,6 +366,10 @@ impl Shared {
         if let Some(reason) = todo.ended.take() {
             self.runs.end();
             tracing::debug!(peer = %self.peer, %reason, "connection ended");
+            let on_end = self.state.lock().on_end.take();
+            if let Some(OnEnd(act)) = on_end {
+                act();
+            }
         }
     }
 }

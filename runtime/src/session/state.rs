@@ -1,6 +1,7 @@
 //! What handles, driver and runner share of a session, under one short lock.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 #[cfg(not(protocall_loom))]
 use std::sync::Mutex;
@@ -65,9 +66,8 @@ pub(crate) struct State {
     pub(crate) flushers: Wakers,
     /// Who waits for the end, or for the peer to be ready.
     pub(crate) watchers: Wakers,
-    /// The lane of each push method that was used.
-    lanes: HashMap<usize, u32>,
-    services: HashMap<&'static str, u32>,
+    /// Which lane a push method takes; boxed, since most connections push nothing.
+    lanes: Option<Box<LaneTable>>,
     /// The runner has gathered replies: the driver need not wait for more.
     pub(crate) has_gathered: bool,
     /// A push waits behind the handler that the runner polls: the driver must look whether that goes on.
@@ -75,11 +75,29 @@ pub(crate) struct State {
     pub(crate) ready: bool,
     /// Whether new calls have a chance, for those who ask without the lock.
     takes_calls: Arc<AtomicBool>,
+    /// What is to be done once it has ended.
+    pub(crate) on_end: Option<OnEnd>,
     /// Somebody who waited for room has left.
     pub(crate) regrant: bool,
     /// The driver has written all that there was to write after the end, or is gone.
     has_left: bool,
     watchers_due: bool,
+}
+
+/// The lane of each push method that was used, and of each service.
+#[derive(Debug, Default)]
+struct LaneTable {
+    methods: HashMap<usize, u32>,
+    services: HashMap<&'static str, u32>,
+}
+
+/// Something to do, once.
+pub(crate) struct OnEnd(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnEnd")
+    }
 }
 
 /// What the driver must do after unlocking.
@@ -116,11 +134,11 @@ impl State {
             pusher_left: false,
             flushers: Wakers::default(),
             watchers: Wakers::default(),
-            lanes: HashMap::new(),
-            services: HashMap::new(),
+            lanes: None,
             has_gathered: false,
             runner_waits: false,
             ready: false,
+            on_end: None,
             regrant: false,
             has_left: false,
             watchers_due: false,
@@ -246,13 +264,14 @@ impl State {
     /// The lane of a push method: one for each service, kept once chosen so that its order holds (wire 10.2).
     pub(crate) fn lane(&mut self, spec: &'static MethodSpec) -> u32 {
         let address = std::ptr::from_ref(spec) as usize;
-        if let Some(lane) = self.lanes.get(&address) {
+        let table = self.lanes.get_or_insert_default();
+        if let Some(lane) = table.methods.get(&address) {
             return *lane;
         }
         let service = spec.route.rsplit_once('/').map_or(spec.route, |(service, _)| service);
-        let next = self.conn.lane_of(self.services.len() as u32);
-        let lane = *self.services.entry(service).or_insert(next);
-        self.lanes.insert(address, lane);
+        let next = self.conn.lane_of(table.services.len() as u32);
+        let lane = *table.services.entry(service).or_insert(next);
+        table.methods.insert(address, lane);
         lane
     }
 }

@@ -2,7 +2,7 @@
 //! large; a large call saves up credit so that small ones cannot starve it. Plain data under the session's lock, so
 //! that the models of `tests/` check the same code.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::task::Waker;
 
 use crate::proto::Permit;
@@ -16,7 +16,7 @@ pub(crate) struct Waiters {
     last: u64,
     small: BTreeMap<u64, Waiting>,
     large: BTreeMap<u64, Waiting>,
-    granted: HashMap<u64, Granted>,
+    granted: BTreeMap<u64, Granted>,
     /// Credit kept for the first large one: small ones leave it alone.
     saved: u64,
 }
