@@ -172,6 +172,13 @@ impl Calling {
         self.free.push(number);
     }
 
+    /// Gives memory back if there is no call.
+    pub(crate) fn shrink(&mut self) {
+        if self.busy == 0 {
+            (self.slots, self.free) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// The first byte of a call has left.
     pub(crate) fn begun(&mut self, number: u32) {
         let order = self.opened;

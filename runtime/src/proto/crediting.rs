@@ -10,7 +10,7 @@ use crate::frame::{Credit, EndCode, FrameError, ROUTE_LIMIT, Scope};
 pub(super) struct Owed {
     calls: bool,
     replies: bool,
-    lanes: Vec<u32>,
+    pub(super) lanes: Vec<u32>,
 }
 
 impl Owed {

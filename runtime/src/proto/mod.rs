@@ -10,6 +10,7 @@
 //! | `receive` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
+//! | `resting` | memory that is given back when little is going on |
 //! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, streams, what waits to be written |
 
 mod account;
@@ -31,6 +32,7 @@ mod queries;
 mod receive;
 mod replying;
 mod requests;
+mod resting;
 mod routes;
 mod serving;
 #[cfg(test)]
@@ -239,9 +241,6 @@ impl Connection {
         match self.life.check(now) {
             Verdict::Fine => {}
             Verdict::Ping => {
-                self.outbox.shrink();
-                self.pool = Pool::default();
-                self.pool = Pool::default();
                 self.ping();
             }
             Verdict::Dead(why) => return self.fail(EndCode::Timeout, why),

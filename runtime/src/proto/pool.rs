@@ -30,6 +30,10 @@ struct Kept {
 }
 
 impl Pool {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// An empty buffer with room for `len` bytes. When all parts of it are dropped it is free again.
     pub(crate) fn take(&mut self, len: usize) -> BytesMut {
         if len > KEPT {

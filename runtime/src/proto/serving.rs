@@ -154,6 +154,13 @@ impl Serving {
         over
     }
 
+    /// Gives memory back if there is no call. All terminal frames must have left with a batch.
+    pub(crate) fn shrink(&mut self) {
+        if self.busy == 0 {
+            self.slots = Vec::new();
+        }
+    }
+
     /// The connection ended: no call is open any more. The numbers of those whose handlers still have to be told.
     pub(crate) fn end(&mut self) -> Vec<u32> {
         self.busy = 0;

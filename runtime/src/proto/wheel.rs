@@ -90,6 +90,13 @@ impl Wheel {
         *self = Self { done: self.done, ..Self::new(self.origin) };
     }
 
+    /// Gives memory back if there is no deadline.
+    pub(crate) fn shrink(&mut self) {
+        if self.set == 0 {
+            (self.heads, self.nodes) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
     pub(crate) fn next(&self) -> Option<Instant> {
         if self.set == 0 {

@@ -15,6 +15,7 @@ use super::closing::Closing;
 use super::input::{Input, Read};
 use super::patience::Patience;
 use super::pipe::Pipe;
+use super::rest::Rest;
 use super::{Shared, Todo};
 use crate::proto::Connection;
 use crate::transport::Transport;
@@ -36,6 +37,7 @@ pub(crate) struct Driver {
     todo: Todo,
     sleep: Option<Pin<Box<Sleep>>>,
     wake_at: Option<Instant>,
+    rest: Rest,
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
@@ -71,6 +73,7 @@ impl Driver {
             todo: Todo::default(),
             sleep: None,
             wake_at: None,
+            rest: Rest::new(clock::now()),
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             pushes_seen: 0,
@@ -84,7 +87,11 @@ impl Driver {
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         for _ in 0..TURNS {
-            let mut read = self.input.poll_read(cx, &mut self.pipe);
+            let mut read = Read::default();
+            let cold = self.rest.is_cold();
+            if !cold || self.input.poll_little(cx, &mut self.pipe, &mut read).is_continue() {
+                self.input.poll_read(cx, &mut self.pipe, &mut read);
+            }
             let crowded = self.input.parse(if read.end.is_some() { usize::MAX } else { FRAMES });
             read.more |= crowded;
             let now = clock::now();
@@ -103,15 +110,13 @@ impl Driver {
             // More to write, if the transport took all of this; or the machine must be told that it takes no more.
             let again = self.wrote.is_err() || (self.more && self.pipe.batch.is_empty());
             if matches!(turn, Turn::Sleep) && !again {
-                match self.arm(cx, now) {
-                    true => self.shrink(),
-                    false => {
-                        if self.patience.looks_again(now) {
-                            // Not woken at once: first the runtime looks at its sockets.
-                            let _ = pin!(tokio::task::yield_now()).poll(cx);
-                        }
-                        return Poll::Pending;
+                self.give_back(now);
+                if !self.arm(cx, now) {
+                    if self.patience.looks_again(now) {
+                        // Not woken at once: first the runtime looks at its sockets.
+                        let _ = pin!(tokio::task::yield_now()).poll(cx);
                     }
+                    return Poll::Pending;
                 }
             }
             if crowded {
@@ -150,14 +155,24 @@ impl Driver {
 
     /// Tells the machine what was read and written, and the time.
     fn tell(&mut self, conn: &mut Connection, now: Instant, read: Read) {
+        let mut moved = read.bytes;
         if read.bytes {
             conn.handle_read(now);
         }
         self.input.tell(conn, now);
         match std::mem::replace(&mut self.wrote, Ok(None)) {
             Ok(None) => {}
-            Ok(Some(at)) => conn.handle_written(at, !self.pipe.batch.is_empty()),
+            Ok(Some(at)) => {
+                conn.handle_written(at, !self.pipe.batch.is_empty());
+                moved = true;
+            }
             Err(what) => conn.handle_transport_end(self.pipe.written(), &what),
+        }
+        if moved {
+            self.rest.disturb(now);
+        }
+        if read.much {
+            self.rest.has_traffic();
         }
         if let Some(what) = read.end {
             // What is left must not leave: its callers are told that it was not run. (Unless the end came before.)
@@ -222,17 +237,38 @@ impl Driver {
         self.shared.settle(todo);
     }
 
-    /// An alarm woke us, so little is going on: the buffers are given back.
-    fn shrink(&mut self) {
+    /// About to sleep: a connection without traffic keeps nothing for its room, nor does one that rests from now on.
+    fn give_back(&mut self, now: Instant) {
+        let begins = self.rest.begins(now);
+        if !self.rest.is_cold() {
+            return self.shared.runs.stay();
+        }
+        self.todo = Todo::default();
         self.pipe.batch.shrink();
         self.input.shrink();
-        self.shared.runs.shrink();
-        self.todo = Todo::default();
+        let mut state = self.shared.state.lock();
+        if begins {
+            state.conn.rest();
+        }
+        let is_idle = state.shrink();
+        drop(state);
+        if begins {
+            self.shared.runs.rest();
+        }
+        if self.shared.runs.queue.lock().shrink() && is_idle {
+            self.rest.done();
+        }
     }
 
     /// Sets the alarm for the next timeout. True: it is due already.
     fn arm(&mut self, cx: &mut Cx<'_>, now: Instant) -> bool {
-        let Some(at) = self.wake_at else { return false };
+        let at = match (self.wake_at, self.rest.next()) {
+            (Some(at), Some(rest)) => at.min(rest),
+            (at, rest) => match at.or(rest) {
+                Some(at) => at,
+                None => return false,
+            },
+        };
         if at <= now {
             return true;
         }

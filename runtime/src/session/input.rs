@@ -1,15 +1,22 @@
 //! What the driver reads: bytes, and the frames in them.
 
 use std::io;
+use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::task::{Context as Cx, Poll};
 use std::time::Instant;
 
 use bytes::BytesMut;
+use tokio::io::ReadBuf;
 
 use super::pipe::Pipe;
 use crate::frame::{Decoder, Frame, FrameError};
 use crate::proto::Connection;
 
+/// Read into by a connection without traffic, on the stack: what comes is then copied to where it just fits.
+const LITTLE: usize = 4 << 10;
+/// Reads of that before others run.
+const LITTLE_READS: usize = 4;
 /// Least room to read into.
 const ROOM: usize = 16 << 10;
 /// Room to read into while much comes.
@@ -34,7 +41,34 @@ pub(super) struct Read {
     pub(super) bytes: bool,
     /// There was no room for more: otherwise the transport wakes the driver when more is there.
     pub(super) more: bool,
+    /// More came than a connection without traffic is read for.
+    pub(super) much: bool,
     pub(super) end: Option<String>,
+}
+
+impl Read {
+    /// What one read brought. Break: there is no more to read now.
+    #[inline]
+    fn took(&mut self, polled: Poll<io::Result<usize>>) -> ControlFlow<()> {
+        match polled {
+            Poll::Pending => ControlFlow::Break(()),
+            Poll::Ready(Ok(n)) if n > 0 => {
+                self.bytes = true;
+                ControlFlow::Continue(())
+            }
+            Poll::Ready(other) => self.ended(other),
+        }
+    }
+
+    #[cold]
+    fn ended(&mut self, read: io::Result<usize>) -> ControlFlow<()> {
+        self.end = Some(match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return ControlFlow::Continue(()),
+            Err(error) => format!("reading failed: {error}"),
+            Ok(_) => "the other end closed it without a word".into(),
+        });
+        ControlFlow::Break(())
+    }
 }
 
 impl Input {
@@ -48,27 +82,43 @@ impl Input {
         }
     }
 
+    /// As [`poll_read`](Self::poll_read), for a connection without traffic: it has no buffer while nothing comes. Continue:
+    /// there is more than a little.
+    #[cold]
+    pub(super) fn poll_little(
+        &mut self,
+        cx: &mut Cx<'_>,
+        pipe: &mut Pipe,
+        read: &mut Read,
+    ) -> ControlFlow<()> {
+        let mut room = [MaybeUninit::uninit(); LITTLE];
+        for _ in 0..LITTLE_READS {
+            if self.decoder.needed() > LITTLE {
+                break;
+            }
+            let mut little = ReadBuf::uninit(&mut room);
+            let polled = pipe.poll_read_little(cx, &mut little).map_ok(|()| little.filled().len());
+            self.buffer.extend_from_slice(little.filled());
+            read.took(polled)?;
+            if little.remaining() == 0 {
+                break;
+            }
+        }
+        read.much = true;
+        ControlFlow::Continue(())
+    }
+
     /// Reads what is there, as far as there is room.
-    pub(super) fn poll_read(&mut self, cx: &mut Cx<'_>, pipe: &mut Pipe) -> Read {
+    #[inline]
+    pub(super) fn poll_read(&mut self, cx: &mut Cx<'_>, pipe: &mut Pipe, read: &mut Read) {
         self.make_room();
-        let mut read = Read::default();
         while self.buffer.len() < self.buffer.capacity() {
-            match pipe.poll_read(cx, &mut self.buffer) {
-                Poll::Pending => return read,
-                Poll::Ready(Ok(n)) if n > 0 => read.bytes = true,
-                Poll::Ready(Ok(_)) => {
-                    read.end = Some("the other end closed it without a word".into());
-                    return read;
-                }
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => {
-                    read.end = Some(format!("reading failed: {error}"));
-                    return read;
-                }
+            let polled = pipe.poll_read(cx, &mut self.buffer);
+            if read.took(polled).is_break() {
+                return;
             }
         }
         read.more = true;
-        read
     }
 
     fn make_room(&mut self) {
@@ -120,6 +170,7 @@ impl Input {
     }
 
     /// Tells the machine what was read.
+    #[inline]
     pub(super) fn tell(&mut self, conn: &mut Connection, now: Instant) {
         for frame in self.frames.drain(..) {
             conn.handle_frame(now, frame);

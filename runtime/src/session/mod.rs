@@ -18,6 +18,7 @@ mod pipe;
 mod push;
 mod pushers;
 mod responder;
+mod rest;
 mod runner;
 mod runs;
 mod state;

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context as Cx, Poll};
 
 use bytes::BytesMut;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, ReadBuf};
 
 use crate::proto::Batch;
 use crate::transport::{Io, Transport};
@@ -79,6 +79,15 @@ impl Pipe {
     pub(super) fn poll_read(&mut self, cx: &mut Cx<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut io = &mut *self.io;
         pin!(AsyncReadExt::read_buf(&mut io, input)).poll(cx)
+    }
+
+    /// Reads into a buffer of the caller's. Nothing read is the end.
+    pub(super) fn poll_read_little(
+        &mut self,
+        cx: &mut Cx<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.io).poll_read(cx, into)
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Cx<'_>) -> Poll<io::Result<()>> {

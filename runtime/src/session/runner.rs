@@ -64,8 +64,11 @@ impl Future for Runner {
             match this.next_job(cx) {
                 Next::Call(call, now) => this.run_call(call, now),
                 Next::Pushes(turn, now) => this.run_lane(turn, now),
-                Next::Sleep => {
+                done @ (Next::Sleep | Next::Leave) => {
                     this.tell_pace();
+                    if matches!(done, Next::Leave) {
+                        return Poll::Ready(());
+                    }
                     if std::mem::take(&mut this.begun_tasks) {
                         // A slow handler is about to hold this worker up. The runtime wakes another to look after a task
                         // that yields, and that one then finds the calls that come meanwhile.
@@ -73,7 +76,6 @@ impl Future for Runner {
                     }
                     return Poll::Pending;
                 }
-                Next::Leave => return Poll::Ready(()),
             }
             this.burst = this.burst.saturating_sub(1);
             if this.burst == 0 {
@@ -149,10 +151,17 @@ impl Runner {
             queue.busy_since = None;
             queue.any_stopped = false;
             if queue.freed == 0 {
-                let before = queue.asleep.replace(cx.waker().clone());
+                // Who began tasks comes once more (see `poll`).
+                let leaves = !self.begun_tasks && !self.shared.runs.stays();
+                let asleep = (!leaves).then(|| cx.waker().clone());
+                let before = std::mem::replace(&mut queue.asleep, asleep);
+                if leaves {
+                    queue.in_charge = 0;
+                    queue.shrink();
+                }
                 drop(queue);
                 drop(before);
-                return Next::Sleep;
+                return if leaves { Next::Leave } else { Next::Sleep };
             }
             drop(queue);
             self.give_back();

@@ -26,6 +26,8 @@ pub(crate) struct Runs {
     pub(super) queue: Lock<Queue>,
     /// Something waits behind what the runner runs: seen without the lock, after each push of a lane's run.
     someone_waits: AtomicBool,
+    /// The connection has traffic: a runner without work waits for more, and does not leave.
+    stays: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -34,8 +36,10 @@ pub(super) struct Queue {
     lanes: Vec<LaneRuns>,
     /// The peer's route numbers, resolved once. It only grows, and a runner has a copy.
     pub(super) targets: Vec<Resolved>,
-    /// The runner in charge; an older one leaves when it comes back.
+    /// The runner in charge, 0 if none is; an older one leaves when it comes back.
     pub(super) in_charge: u64,
+    /// The number of the newest one.
+    newest: u64,
     pub(super) asleep: Option<Waker>,
     /// Since when the one in charge polls the handler that it polls.
     pub(super) busy_since: Option<Instant>,
@@ -254,14 +258,25 @@ impl Runs {
         }
     }
 
-    /// Little is going on: gives the memory of queues back.
-    pub(super) fn shrink(&self) {
-        let mut queue = self.queue.lock();
-        for lane in &mut queue.lanes {
-            lane.spare = VecDeque::new();
-            lane.waiting.shrink_to_fit();
+    /// There is traffic from now on.
+    pub(super) fn stay(&self) {
+        if !self.stays() {
+            self.stays.store(true, Ordering::Relaxed);
         }
-        queue.ready.shrink_to_fit();
+    }
+
+    /// Whether a runner without work is to wait for more.
+    pub(super) fn stays(&self) -> bool {
+        self.stays.load(Ordering::Relaxed)
+    }
+
+    /// There is no traffic any more: a runner that waits for work leaves.
+    pub(super) fn rest(&self) {
+        self.stays.store(false, Ordering::Relaxed);
+        let asleep = self.queue.lock().asleep.take();
+        if let Some(waker) = asleep {
+            waker.wake();
+        }
     }
 
     /// The handler of a push goes on by itself: it is told when the connection ends.
@@ -357,8 +372,23 @@ impl Queue {
         std::mem::replace(&mut runs.waiting, spare)
     }
 
+    /// Gives back what is kept for its room and is empty. True: nothing is left that could be given back later.
+    pub(super) fn shrink(&mut self) -> bool {
+        let mut is_idle = self.ready.is_empty();
+        if is_idle {
+            self.ready = VecDeque::new();
+        }
+        for lane in &mut self.lanes {
+            lane.spare = VecDeque::new();
+            lane.waiting.shrink_to_fit();
+            is_idle &= !lane.busy;
+        }
+        is_idle
+    }
+
     fn take_over(&mut self, shared: &Arc<Shared>) {
-        self.in_charge += 1;
+        self.newest += 1;
+        self.in_charge = self.newest;
         self.busy_since = None;
         let runner = Runner::new(Arc::clone(shared), self.in_charge);
         if let Some(runtime) = &shared.runtime {

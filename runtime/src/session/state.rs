@@ -195,6 +195,22 @@ impl State {
         }
     }
 
+    /// Gives back what is kept for its room and is empty. True: nothing is left that could be given back later.
+    pub(crate) fn shrink(&mut self) -> bool {
+        self.conn.shrink();
+        let open = self.conn.in_flight();
+        if open.calling == 0 {
+            self.callers = Vec::new();
+        }
+        if open.serving == 0 {
+            self.handlers = Vec::new();
+        }
+        for wakers in [&mut self.flushers, &mut self.watchers] {
+            wakers.shrink();
+        }
+        self.conn.keeps_nothing()
+    }
+
     /// Lets those who wait to call go on, as far as there is room.
     pub(crate) fn grant(&mut self, wakes: &mut Vec<Waker>) {
         let conn = &mut self.conn;

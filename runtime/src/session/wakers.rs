@@ -33,6 +33,13 @@ impl Wakers {
         self.waiting.is_empty()
     }
 
+    /// Gives memory back if nobody waits.
+    pub(crate) fn shrink(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+    }
+
     /// Waits no more.
     pub(crate) fn leave(&mut self, place: Place) {
         if let Some(at) = self.find(place) {

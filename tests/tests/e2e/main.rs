@@ -14,4 +14,5 @@ mod limits;
 mod peers;
 mod pushes;
 mod relay;
+mod rest;
 mod support;

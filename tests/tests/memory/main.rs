@@ -1,6 +1,8 @@
 //! What calls and hostile peers cost in memory, counted by an allocator. One test, since others would be counted too.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+mod idle;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -184,4 +186,5 @@ fn memory_is_bounded_and_a_call_costs_few_allocations() {
         println!("{what}: {} KiB held", most >> 10);
         assert!(most < 2 << 20, "{what}: {most} bytes");
     }
+    current(idle::connections_that_rest_hold_little());
 }

@@ -23,7 +23,7 @@ fn config() -> Config {
 }
 
 fn do_something(end: &mut End, tag: u64, dice: &mut Dice) {
-    match dice.below(8) {
+    match dice.below(10) {
         0..=3 => {
             let len = if dice.one_in(3) { dice.below(60_000) } else { dice.below(300) };
             let limit = dice.one_in(3).then(|| dice.below(40) as u32 * MS);
@@ -50,6 +50,9 @@ fn do_something(end: &mut End, tag: u64, dice: &mut Dice) {
         7 => {
             end.conn.ping();
         }
+        // Whatever is going on, it changes nothing that can be seen.
+        8 => end.conn.shrink(),
+        9 => end.conn.rest(),
         _ => end.handler = [Handler::Echo, Handler::Wait][dice.below(2)],
     }
 }
@@ -193,13 +196,14 @@ fn a_peer_that_keeps_no_rule_costs_no_more_than_was_granted() {
             if dice.one_in(5) {
                 let _ = raw.end.open(Ask::of(dice.below(30_000)).tag(tag).within(dice.below(20) as u32 * MS));
             }
-            match dice.below(9) {
+            match dice.below(10) {
                 0 => drop(raw.heard()),
                 1 => raw.step(dice.below(9) as u32 * MS),
                 2 if !raw.end.calls.is_empty() => {
                     let number = raw.end.calls[0].id.number();
                     raw.end.reply(number, body(tag, dice.below(40_000)));
                 }
+                3 => raw.end.conn.rest(),
                 _ => raw.say(some_frame(&mut dice)),
             }
             check_bound(&raw.end, seed);

@@ -1,0 +1,45 @@
+//! What is kept for its room is given back: each part that is empty, so that it may be done at any time. Called by the
+//! driver of a connection that does little, or nothing any more.
+
+use super::pool::Pool;
+use super::{Connection, VecDeque};
+
+impl Connection {
+    /// Nothing has come or gone for some time: everything is given back that is not in use.
+    pub(crate) fn rest(&mut self) {
+        self.pool = Pool::default();
+        self.shrink();
+    }
+
+    /// Gives back what is empty, but for the buffers of large messages: those cost too much to be made anew.
+    pub(crate) fn shrink(&mut self) {
+        self.outbox.shrink();
+        self.wheel.shrink();
+        shrink_queue(&mut self.events);
+        shrink_queue(&mut self.held);
+        shrink_queue(&mut self.replies_waiting);
+        shrink_queue(&mut self.lanes.asking);
+        for list in [&mut self.unstamped, &mut self.owed.lanes] {
+            if list.is_empty() {
+                *list = Vec::new();
+            }
+        }
+        self.left = Vec::new();
+        self.calling.shrink();
+        // Until the last terminal frames have left, it counts which numbers they are of.
+        if self.outbox.is_empty() {
+            self.serving.shrink();
+        }
+    }
+
+    /// Whether there is nothing that could be given back later.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.calling.busy() + self.serving.busy() == 0 && self.outbox.is_empty() && self.pool.is_empty()
+    }
+}
+
+fn shrink_queue<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() {
+        *queue = VecDeque::new();
+    }
+}
