@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod closing;
 mod compatible;
 mod driver;
+mod finish;
 mod handler;
 mod input;
 #[cfg(all(test, protocall_loom))]

@@ -2,15 +2,14 @@
 //! came; and who is in charge. Filled by the driver, emptied by the runner.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::runner::Runner;
 use super::state::{Lock, Work};
-use super::wakers::{Place, Wakers};
+use super::wakers::Wakers;
 use super::{Shared, clock, task};
 use crate::context::CallCore;
 use crate::frame::Text;
@@ -44,13 +43,13 @@ pub(super) struct Queue {
     /// Since when the one in charge polls the handler that it polls.
     pub(super) busy_since: Option<Instant>,
     /// Who waits for the pushes to be done.
-    finishers: Wakers,
+    pub(super) finishers: Wakers,
     /// Costs of calls that were handed on, to give back together.
     pub(super) freed: u64,
     /// A call that may wait here was given up.
     pub(super) any_stopped: bool,
     /// What handlers detached and is not done.
-    detached: usize,
+    pub(super) detached: usize,
     pub(super) ended: bool,
 }
 
@@ -175,12 +174,6 @@ impl Runs {
         self.queue.lock().any_stopped = true;
     }
 
-    /// A handler detached something; it is done when the guard is dropped.
-    pub(crate) fn detach(shared: &Arc<Shared>) -> Detached {
-        shared.runs.queue.lock().detached += 1;
-        Detached(Arc::clone(shared))
-    }
-
     /// The connection has ended: calls that wait are dropped, since nobody can be answered. Pushes that were taken are
     /// still run.
     pub(crate) fn end(&self) {
@@ -289,40 +282,6 @@ impl Runs {
             runs.running = Some(Arc::clone(core));
         }
     }
-
-    /// Waits until no push runs, or waits to, and what handlers detached is done.
-    #[cfg(feature = "server")]
-    pub(crate) async fn finished(&self) {
-        struct Waits<'a>(&'a Runs, Place);
-        impl Drop for Waits<'_> {
-            fn drop(&mut self) {
-                self.0.queue.lock().finishers.leave(self.1);
-            }
-        }
-        let mut waits = Waits(self, Place::default());
-        poll_fn(|cx| {
-            let mut queue = self.queue.lock();
-            if queue.finished() {
-                return Poll::Ready(());
-            }
-            queue.finishers.wait(&mut waits.1, cx.waker());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-/// Something that a handler detached.
-pub(crate) struct Detached(Arc<Shared>);
-
-impl Drop for Detached {
-    fn drop(&mut self) {
-        let mut queue = self.0.runs.queue.lock();
-        queue.detached -= 1;
-        let wakes = queue.finishers_due();
-        drop(queue);
-        wakes.into_iter().for_each(Waker::wake);
-    }
 }
 
 impl Queue {
@@ -331,12 +290,12 @@ impl Queue {
         self.in_charge != 0 && self.asleep.is_none()
     }
 
-    fn finished(&self) -> bool {
+    pub(super) fn finished(&self) -> bool {
         self.detached == 0 && self.lanes.iter().all(|lane| !lane.busy)
     }
 
     /// Whom to wake, now that a push or something detached is done.
-    fn finishers_due(&mut self) -> Vec<Waker> {
+    pub(super) fn finishers_due(&mut self) -> Vec<Waker> {
         let mut wakes = Vec::new();
         if self.finished() {
             self.finishers.wake_all(&mut wakes);
