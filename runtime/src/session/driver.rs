@@ -25,6 +25,8 @@ use crate::transport::Transport;
 const FRAMES: usize = 256;
 /// Pushes of so many bytes are written at once, though more may come.
 const GATHERED: usize = 32 << 10;
+/// So many times others run while pushes come, before what there is is written: something else may wait behind them.
+const GATHERINGS: u32 = 2;
 /// Turns before the driver lets other tasks run.
 const TURNS: usize = 16;
 
@@ -41,8 +43,9 @@ pub(crate) struct Driver {
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
-    /// Pushes that were begun when it was last looked.
+    /// Pushes that were begun when it was last looked, and how often others ran for them since something was written.
     pushes_seen: u64,
+    gatherings: u32,
     /// When the transport last took bytes, or why it takes none: the machine is told in the next turn.
     wrote: Result<Option<Instant>, String>,
     /// The machine has more to write than was taken.
@@ -77,6 +80,7 @@ impl Driver {
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
             pushes_seen: 0,
+            gatherings: 0,
             wrote: Ok(None),
             more: false,
             watches: false,
@@ -202,7 +206,7 @@ impl Driver {
                 self.gathered = true;
                 turn = Turn::Gather;
             } else {
-                self.gathered = false;
+                (self.gathered, self.gatherings) = (false, 0);
                 conn.poll_batch(now, &mut self.pipe.batch);
             }
         }
@@ -220,7 +224,9 @@ impl Driver {
     fn pushes_flow(&mut self, conn: &Connection) -> bool {
         let (begun, ..) = conn.push_counts();
         let before = std::mem::replace(&mut self.pushes_seen, begun);
-        begun - before > 1 && conn.in_flight().unsent < GATHERED
+        let flow = begun - before > 1 && self.gatherings < GATHERINGS && conn.in_flight().unsent < GATHERED;
+        self.gatherings += u32::from(flow);
+        flow
     }
 
     /// Wakes and hands on, with the lock released.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -208,6 +209,73 @@ async fn what_a_peer_pushed_before_it_went_is_run_to_the_last_though_one_turn_do
         until(|| seen.lock().unwrap().len() == count as usize).await;
         assert!(seen.lock().unwrap().iter().copied().eq(0..count), "{count}: out of order");
     }
+}
+
+#[tokio::test]
+async fn no_push_is_lost_or_passes_another_wherever_the_time_of_a_turn_is_up() {
+    let seen = Seen::default();
+    let into = Arc::clone(&seen);
+    let host = host().on_note(move |_, payload| {
+        // Quick for some, and never long: turns end anywhere.
+        let n = number(&payload);
+        for work in 0..n % 8 * 500 {
+            std::hint::black_box(work);
+        }
+        into.lock().unwrap().push(n);
+        async { Ok(()) }
+    });
+    let ends = Ends::new(Over::Tcp, &host).await;
+    for pusher in ends.both() {
+        for n in 0..4_000 {
+            let push = echo(&pusher).note(message(numbered(n)));
+            // Alone, some in a row, and many in a row.
+            let alone = n % 100 < 20 || n % 3 == 0 && n % 100 < 50;
+            let push = if alone { push.metadata("n", "alone") } else { push };
+            within(push).await.unwrap();
+        }
+        until(|| seen.lock().unwrap().len() == 4_000).await;
+        assert!(seen.lock().unwrap().drain(..).eq(0..4_000), "out of order");
+    }
+    ends.idle().await;
+}
+
+#[tokio::test]
+async fn a_reply_beside_a_trickle_of_pushes_leaves_soon() {
+    let ends = Ends::new(Over::Tcp, &host()).await;
+    for (caller, pusher) in [(ends.near.clone(), ends.far.clone()), (ends.far.clone(), ends.near.clone())] {
+        within(echo(&pusher).note(message(""))).await.unwrap();
+        let call = tokio::spawn(echo(&caller).echo(message("x")));
+        // A task as the driver is, which has its turn as often.
+        let pushing = tokio::spawn(async move {
+            let mut rounds = 0;
+            while !call.is_finished() {
+                // Some at a time, so that more have come whenever the driver looks, and very small.
+                for _ in 0..3 {
+                    echo(&pusher).note(message("")).await.unwrap();
+                }
+                rounds += 1;
+                run_others().await;
+            }
+            call.await.unwrap().unwrap();
+            rounds
+        });
+        let rounds = within(pushing).await.unwrap();
+        // 32 KiB of them are some 900 rounds.
+        assert!(rounds < 300, "the reply waited for {rounds} rounds of pushes");
+    }
+}
+
+/// Lets the tasks run that are ready, as the driver does. (`yield_now` waits until there are none.)
+async fn run_others() {
+    let mut ran = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut ran, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// PUSH by its full name in lane 0 (docs/wire.md 10.1).
