@@ -1,19 +1,22 @@
 //! What a handler is told about its call, and what it can tell in return. Made by the runner for each call and push.
 
+mod current;
+
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::current::{inherited, inherits};
 use crate::frame::{Block, Text};
 use crate::proto::Stop;
 use crate::session::wakers::{Place, Wakers};
-use crate::session::{Lock, Runs, clock};
+use crate::session::{Lock, LockGuard, Runs, clock};
 use crate::transport::PeerAddr;
 use crate::{Metadata, MethodSpec, Session};
 
@@ -47,6 +50,8 @@ pub(crate) struct CallCore {
     block: Option<Box<Block>>,
     deadline: Option<Instant>,
     live: Lock<Live>,
+    /// Something was put into `live`.
+    touched: AtomicBool,
 }
 
 /// The metadata of a call that brings none.
@@ -60,17 +65,6 @@ struct Live {
     watchers: Wakers,
     reply: Metadata,
     extensions: Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
-}
-
-impl Live {
-    fn is_untouched(&self) -> bool {
-        let Self { stopped, task, watchers, reply, extensions } = self;
-        stopped.is_none() && task.is_none() && watchers.is_empty() && reply.is_empty() && extensions.is_none()
-    }
-}
-
-thread_local! {
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
 impl Context {
@@ -89,7 +83,8 @@ impl Context {
             route: Text::default(),
             block: None,
             deadline: None,
-            live: Lock::new(Live::default()),
+            live: Lock::default(),
+            touched: AtomicBool::new(false),
         }))
     }
 
@@ -145,7 +140,7 @@ impl Context {
     /// On a key that [`Metadata::insert`] refuses.
     #[track_caller]
     pub fn reply_metadata(&self, key: &str, value: impl AsRef<[u8]>) {
-        self.0.live.lock().reply.insert(key, value);
+        self.0.touch().reply.insert(key, value);
     }
 
     /// When the call must be over; `None` if it may take for ever.
@@ -173,12 +168,12 @@ impl Context {
         struct Waits<'a>(&'a CallCore, Place);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
-                self.0.live.lock().watchers.leave(self.1);
+                self.0.touch().watchers.leave(self.1);
             }
         }
         let mut waits = Waits(&self.0, Place::default());
         poll_fn(|cx| {
-            let mut live = self.0.live.lock();
+            let mut live = self.0.touch();
             if live.stopped.is_some() {
                 return Poll::Ready(());
             }
@@ -214,7 +209,7 @@ impl Context {
 
     /// Puts a value beside the call, told apart by its type. Clones of this context see it.
     pub fn insert_extension<T: Send + Sync + 'static>(&self, value: T) {
-        let mut live = self.0.live.lock();
+        let mut live = self.0.touch();
         let before = live.extensions.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(value));
         // The user's destructor runs with the lock released.
         drop(live);
@@ -229,32 +224,26 @@ impl Context {
         Arc::clone(value).downcast().ok()
     }
 
-    /// The context of the handler that is being polled on this thread, if any.
-    #[must_use]
-    pub fn current() -> Option<Self> {
-        CURRENT.with(|current| current.borrow().clone())
+    /// How many have this context.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
-    /// Does something with this context as the current one.
-    pub(crate) fn enter<R>(&self, act: impl FnOnce() -> R) -> R {
-        struct Restore(Option<Context>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                let previous = self.0.take();
-                let ours = CURRENT.with(|current| current.replace(previous));
-                drop(ours);
-            }
+    /// Whether nobody has this context but those who had it before its push was run, nothing came with that, and nobody has
+    /// put anything beside it: then the next push may have it.
+    #[inline]
+    pub(crate) fn is_as_new(&self, holders: usize) -> bool {
+        if self.holders() != holders || self.0.block.is_some() {
+            return false;
         }
-        let _restore = Restore(CURRENT.with(|current| current.replace(Some(self.clone()))));
-        act()
+        // Those who let go of it did what they did before.
+        fence(Ordering::Acquire);
+        !self.0.touched.load(Ordering::Relaxed)
     }
 
-    /// As [`enter`](Self::enter), with no reference more: it comes back. `act` must not unwind.
-    pub(crate) fn lend<R>(self, act: impl FnOnce() -> R) -> (Self, R) {
-        let previous = CURRENT.with(|current| current.replace(Some(self)));
-        let result = act();
-        let ours = CURRENT.with(|current| current.replace(previous));
-        (ours.unwrap_or_else(Self::client), result)
+    /// One for the next push of the method.
+    pub(crate) fn another(&self) -> Self {
+        Self(CallCore::new(self.session(), self.0.spec, self.0.route.clone(), None, None))
     }
 
     /// What came back with a call that was forwarded goes on with the reply.
@@ -262,7 +251,7 @@ impl Context {
         if metadata.is_empty() {
             return;
         }
-        let mut live = self.0.live.lock();
+        let mut live = self.0.touch();
         for (key, value) in metadata.iter() {
             live.reply.append(key, value);
         }
@@ -286,23 +275,6 @@ impl Context {
     }
 }
 
-/// Whether [`inherited`] has anything.
-pub(crate) fn inherits() -> bool {
-    let bound = |Context(core): &Context| core.deadline.is_some() || core.block.is_some();
-    CURRENT.with_borrow(|current| current.as_ref().is_some_and(bound))
-}
-
-/// What of the handler's call a call made in it inherits: its deadline and its trace.
-pub(crate) fn inherited() -> (Option<Instant>, Option<Text>, Option<Text>) {
-    CURRENT.with(|current| match &*current.borrow() {
-        None => (None, None, None),
-        Some(context) => {
-            let (trace, state) = context.trace();
-            (context.deadline(), trace.cloned(), state.cloned())
-        }
-    })
-}
-
 impl CallCore {
     pub(crate) fn new(
         session: Session,
@@ -311,24 +283,22 @@ impl CallCore {
         block: Option<Box<Block>>,
         deadline: Option<Instant>,
     ) -> Arc<Self> {
-        Arc::new(Self { session, spec, route, block, deadline, live: Lock::new(Live::default()) })
+        Arc::new(Self {
+            session,
+            spec,
+            route,
+            block,
+            deadline,
+            live: Lock::default(),
+            touched: AtomicBool::new(false),
+        })
     }
 
-    /// Drops what is left of a push that was run, which may be the user's.
-    pub(crate) fn renew(&mut self) {
-        if !self.live.get_mut().is_untouched() {
-            *self.live.get_mut() = Live::default();
-        }
-    }
-
-    /// Begins the next push.
-    pub(crate) fn begin(
-        &mut self,
-        spec: Option<&'static MethodSpec>,
-        route: Text,
-        block: Option<Box<Block>>,
-    ) {
-        (self.spec, self.route, self.block) = (spec, route, block);
+    /// What is beside the call, to put something into it.
+    fn touch(&self) -> LockGuard<'_, Live> {
+        let live = self.live.lock();
+        self.touched.store(true, Ordering::Relaxed);
+        live
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -349,7 +319,7 @@ impl CallCore {
 
     /// The handler must go: its task is woken to drop it, and what it spawned is told.
     pub(crate) fn stop(&self, why: Stop) {
-        let mut live = self.live.lock();
+        let mut live = self.touch();
         live.stopped.get_or_insert(why);
         let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
         live.watchers.wake_all(&mut wakes);

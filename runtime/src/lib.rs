@@ -79,6 +79,7 @@ mod message;
 mod metadata;
 mod proto;
 mod push;
+mod pushes;
 mod request;
 mod router;
 mod schema;

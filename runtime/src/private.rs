@@ -5,6 +5,7 @@
 pub mod v1 {
     use std::future::Future;
 
+    pub use crate::pushes::Pushes;
     pub use crate::service::{Handling, Incoming, Service};
     pub use prost;
     pub use prost_types;

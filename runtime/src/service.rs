@@ -1,15 +1,12 @@
 //! How generated code meets the runtime: a service's methods by number, a call on its way into one, and the handler that it
 //! becomes. Called by the runner; named by generated code only.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll, Waker, ready};
 
 use crate::context::{BoxFuture, CallCore, Context};
+use crate::pushes::{Pushes, PushesIn};
 use crate::session::Responder;
 use crate::{Message, RecvStream, SendStream, ServiceSpec, Status};
 
@@ -27,99 +24,25 @@ pub struct Incoming {
     pub(crate) payload: bytes::Bytes,
     /// `None` for a push.
     pub(crate) responder: Option<Responder>,
-    /// For a push.
-    pub(crate) shell: Option<Shell>,
+    /// For pushes, whose payloads are in here.
+    pub(crate) pushes: Option<PushesIn>,
 }
 
 /// A handler at work, or one that is done already. Named by generated code.
 #[must_use]
-pub struct Handling(pub(crate) Handled);
-
-/// How far a handler has come.
-pub(crate) enum Handled {
-    /// It is done. What a push leaves is for the next one.
-    Done(Option<Shell>),
-    /// Not polled yet.
-    Begun(BoxFuture),
-    /// Polled once, and not done.
-    Polled(BoxFuture),
-}
+pub struct Handling(Option<BoxFuture>);
 
 impl Handling {
     pub(crate) fn done() -> Self {
-        Self(Handled::Done(None))
+        Self(None)
     }
 
     pub(crate) fn future(future: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(Handled::Begun(Box::pin(future)))
+        Self(Some(Box::pin(future)))
     }
 
     pub(crate) fn into_future(self) -> Option<BoxFuture> {
-        match self.0 {
-            Handled::Done(_) => None,
-            Handled::Begun(future) | Handled::Polled(future) => Some(future),
-        }
-    }
-}
-
-/// Where the future of a push's handler lay: the next push of the method needs no memory for its own. It is a `PushFuture`.
-pub(crate) type Shell = Box<dyn Any + Send>;
-
-/// The handler of a push. Pinned within, so that it can be told by its type and be used again. Its error is counted and
-/// traced, never sent; a handler that does not come to its end, because it panics, is counted too.
-struct PushFuture<F>(Pin<Box<Option<F>>>);
-
-impl<F> Drop for PushFuture<F> {
-    fn drop(&mut self) {
-        if let (Some(_), Some(context)) = (&*self.0, Context::current()) {
-            context.session().shared().push_failed();
-        }
-    }
-}
-
-impl<F> PushFuture<F>
-where
-    F: Future<Output = Result<(), Status>> + Send + 'static,
-{
-    /// Polls a handler for the first time, with a waker that does nothing: it is polled again if it is not done.
-    fn begin(future: F, shell: Option<Shell>) -> Handling {
-        let mut place = match shell.map(Shell::downcast::<Self>) {
-            Some(Ok(place)) => place,
-            _ => Box::new(Self(Box::pin(None))),
-        };
-        place.0.set(Some(future));
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| place.poll_handler(&mut Cx::from_waker(Waker::noop()))));
-        Handling(match polled {
-            Ok(Poll::Ready(())) => Handled::Done(Some(place)),
-            Ok(Poll::Pending) => Handled::Polled(Box::into_pin(place)),
-            Err(panic) => {
-                // One more in a destructor would otherwise be one too many.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(place)));
-                resume_unwind(panic);
-            }
-        })
-    }
-
-    fn poll_handler(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
-        let Some(handler) = self.0.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-        let result = ready!(handler.poll(cx));
-        self.0.set(None);
-        if let (Err(status), Some(context)) = (result, Context::current()) {
-            push_failed(&context, &status);
-        }
-        Poll::Ready(())
-    }
-}
-
-impl<F> Future for PushFuture<F>
-where
-    F: Future<Output = Result<(), Status>> + Send + 'static,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
-        self.get_mut().poll_handler(cx)
+        self.0
     }
 }
 
@@ -145,25 +68,13 @@ impl Incoming {
         }
     }
 
-    /// One message in, none back. An `Err` is traced, never sent.
-    pub fn push<Q, F>(self, handler: impl FnOnce(Context, Q) -> F + Send + 'static) -> Handling
+    /// Messages in, none back, one after the other.
+    pub fn push<Q, F>(self, handler: impl FnOnce(Pushes<Q>) -> F + Send + 'static) -> Handling
     where
         Q: Message,
-        F: Future<Output = Result<(), Status>> + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
-        let Self { core, payload, shell, .. } = self;
-        let context = Context::of(core);
-        let under_way = PushUnderWay::new(&context);
-        let decoded = Q::decode(payload);
-        under_way.done(Ok(()));
-        match decoded {
-            Ok(request) => PushFuture::begin(handler(context, request), shell),
-            Err(status) => {
-                context.session().shared().with(|state| state.conn.push_dropped());
-                trace_push(&context, &status);
-                Handling::done()
-            }
-        }
+        self.pushes.map_or_else(Handling::done, |pushes| Handling::future(handler(Pushes::new(pushes))))
     }
 
     /// One message in, many back: to come.
@@ -250,7 +161,7 @@ fn push_failed(context: &Context, status: &Status) {
     trace_push(context, status);
 }
 
-fn trace_push(context: &Context, status: &Status) {
+pub(crate) fn trace_push(context: &Context, status: &Status) {
     tracing::warn!(route = context.route(), peer = %context.peer_addr(), %status, "a push failed");
 }
 
@@ -262,6 +173,6 @@ impl fmt::Debug for Incoming {
 
 impl fmt::Debug for Handling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handling").field("done", &matches!(self.0, Handled::Done(_))).finish()
+        f.debug_struct("Handling").field("done", &self.0.is_none()).finish()
     }
 }

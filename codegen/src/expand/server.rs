@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{Scope, span, verb};
-use crate::model::Method;
+use crate::model::{Method, MethodKind};
 
 /// `struct ChatServer<T>` and what it implements.
 pub(super) fn expand_server(scope: &Scope<'_>) -> TokenStream {
@@ -97,13 +97,24 @@ fn expand_service(scope: &Scope<'_>, parameter: &Ident) -> TokenStream {
     }
 }
 
-/// `0 => call.unary(move |ctx, req| async move { <T as Chat>::join(&*service, &ctx, req).await }),`.
+/// `0 => call.unary(move |ctx, req| async move { <T as Chat>::join(&*service, &ctx, req).await }),`. The pushes that come in a
+/// row are run by one future, one after the other.
 fn expand_arm(scope: &Scope<'_>, parameter: &Ident, (index, method): (usize, &Method)) -> TokenStream {
     let (runtime, service, name) = (scope.runtime, &scope.names.service, &method.rust_name);
     let (index, verb) =
         (Literal::usize_unsuffixed(index), format_ident!("{}", verb(method.kind), span = span(method)));
     let (takes, gives) = scope.arguments(method);
     let call = quote_spanned!(span(method)=> call.#verb);
+    if method.kind == MethodKind::Push {
+        let message = &method.input;
+        return quote! {
+            #index => #call(move |mut pushes: #runtime::__private::v1::Pushes<#message>| async move {
+                while pushes.advance() {
+                    pushes.run(|ctx, req| <#parameter as #service>::#name(&*service, ctx, req)).await;
+                }
+            }),
+        };
+    }
     quote! {
         #index => #call(move |ctx: #runtime::Context, #takes| async move {
             <#parameter as #service>::#name(&*service, &ctx, #gives).await

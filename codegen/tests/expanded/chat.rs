@@ -143,8 +143,14 @@ impl<T: Chat> ::protocall::__private::v1::Service for ChatServer<T> {
                 async move { <T as Chat>::converse(&*service, &ctx, input, out).await })
             }
             4 => {
-                call.push(move |ctx: ::protocall::Context, req: TypingNote| async move {
-                    <T as Chat>::typing(&*service, &ctx, req).await
+                call.push(move |
+                    mut pushes: ::protocall::__private::v1::Pushes<TypingNote>|
+                async move {
+                    while pushes.advance() {
+                        pushes
+                            .run(|ctx, req| <T as Chat>::typing(&*service, ctx, req))
+                            .await;
+                    }
                 })
             }
             _ => call.unimplemented(),

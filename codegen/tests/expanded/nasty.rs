@@ -132,8 +132,14 @@ impl<T: Type> ::protocall::__private::v1::Service for TypeServer<T> {
                 })
             }
             3 => {
-                call.push(move |ctx: ::protocall::Context, req: JoinRequest| async move {
-                    <T as Type>::http_note(&*service, &ctx, req).await
+                call.push(move |
+                    mut pushes: ::protocall::__private::v1::Pushes<JoinRequest>|
+                async move {
+                    while pushes.advance() {
+                        pushes
+                            .run(|ctx, req| <T as Type>::http_note(&*service, ctx, req))
+                            .await;
+                    }
                 })
             }
             _ => call.unimplemented(),

@@ -11,8 +11,8 @@ use super::fields::Body;
 use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag, kind};
 use super::hello::HELLO_LIMIT;
 use super::{
-    Bind, Call, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, Ping, Pong, Push, Reply,
-    Reset, Stop,
+    Bind, Call, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, Ping, Pong, Push, PushRun,
+    Reply, Reset, Stop,
 };
 
 /// Splits frames off a buffer.
@@ -67,8 +67,8 @@ impl Decoder {
         self.needed
     }
 
-    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`. True: there may be
-    /// more.
+    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`; a run of pushes counts as
+    /// one. True: there may be more.
     ///
     /// Many at a time, because a frame is large for a value: from here it goes straight to where it waits.
     pub(crate) fn decode_most(
@@ -123,6 +123,12 @@ impl Decoder {
         };
         let body_end = end - self.check_flags(header, defined, &buf[..end])?;
         check_id(header)?;
+        if header.kind == kind::PUSH && header.flags == 0 && !self.copies {
+            if let Some(run) = PushRun::take(buf, end, self.frame_limit) {
+                frames.push(Frame::Pushes(run));
+                return Ok(true);
+            }
+        }
         let after = buf.len() - end;
         match decode_plain(header, &buf[HEADER..body_end]) {
             Some(frame) => frames.push(frame?),

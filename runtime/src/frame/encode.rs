@@ -44,6 +44,12 @@ impl Frame {
                 push.head().encode(push.message.outline(), out);
                 out.extend_from_slice(&push.message.bytes);
             }
+            Self::Pushes(run) => {
+                let mut run = run.clone();
+                while let Some(push) = run.next_push() {
+                    Self::Push(push).encode(out);
+                }
+            }
             Self::Pad => Header::connection(kind::PAD).put(0, 0, out),
         }
     }

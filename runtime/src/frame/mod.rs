@@ -57,7 +57,7 @@ pub(crate) use self::id::{CallId, Role};
 pub(crate) use self::item::{Headers, Item, ItemHead};
 pub(crate) use self::message::{Outline, Piece};
 pub(crate) use self::ping::{Ping, Pong};
-pub(crate) use self::push::{Push, PushHead};
+pub(crate) use self::push::{PlainHead, Push, PushHead, PushRun};
 pub(crate) use self::reply::{Reply, ReplyHead, ReplyStatus, STATUS_TEXT_LIMIT, StatusHead};
 pub(crate) use self::route::{Bind, ROUTE_LIMIT, RouteOut, RouteRef};
 pub(crate) use self::services::{ServiceShape, Services};
@@ -97,6 +97,8 @@ pub(crate) enum Frame {
     Stop(Stop),
     Cancel(Cancel),
     Push(Push),
+    /// More than one, as they came (wire 10.1).
+    Pushes(PushRun),
     /// PAD, and every ignorable kind that this version does not know (wire 2.2): skip it.
     Pad,
 }
@@ -123,7 +125,7 @@ impl Frame {
             Self::Reset(_) => "RESET",
             Self::Stop(_) => "STOP",
             Self::Cancel(_) => "CANCEL",
-            Self::Push(_) => "PUSH",
+            Self::Push(_) | Self::Pushes(_) => "PUSH",
             Self::Pad => "PAD",
         }
     }

@@ -1,10 +1,10 @@
-//! PUSH: a message without an answer, in a lane (wire 10).
+//! PUSH: a message without an answer, in a lane (wire 10); and many of them as one.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
 use super::fields::Body;
-use super::header::{Header, kind};
+use super::header::{FIXED, HEADER, Header, LENGTH, kind};
 use super::message::{BlockOut, Outline, Piece, decode_block};
 use super::route::{RouteOut, RouteRef};
 
@@ -32,6 +32,81 @@ impl Push {
     }
 }
 
+/// Pushes of one bound route that came one after the other in one lane, with nothing beside their messages: most of those
+/// that come fast. They stay as they were received, so that none is moved by itself from here to its handler.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PushRun {
+    pub(crate) lane: u32,
+    pub(crate) route: u16,
+    pub(crate) count: u32,
+    /// The bytes of the longest message.
+    pub(crate) longest: u32,
+    /// The whole frames.
+    frames: Bytes,
+}
+
+/// What each frame of a run has ahead of its message: a header and the route's number.
+const HEAD: usize = HEADER + 2;
+
+impl PushRun {
+    /// Takes the pushes off the front of `buf` that make up a run: `None` if there are not two. `end` is where its first
+    /// frame ends, which is a PUSH without flags; frames are at most `limit` long.
+    #[inline]
+    pub(super) fn take(buf: &mut BytesMut, end: usize, limit: u32) -> Option<Self> {
+        let head = *buf.get(LENGTH..HEAD)?.first_chunk::<{ HEAD - LENGTH }>()?;
+        let (mut end, mut count, mut longest) = (end, 1, end.checked_sub(HEAD)?);
+        while let Some(next) = buf.get(end..).and_then(|rest| rest.first_chunk::<HEAD>()) {
+            let length = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+            let stop = end + LENGTH + length as usize;
+            let whole = length <= limit && length as usize >= FIXED + 2 && stop <= buf.len();
+            if next[LENGTH..] != head || !whole {
+                break;
+            }
+            longest = longest.max(stop - end - HEAD);
+            end = stop;
+            count += 1;
+        }
+        if count < 2 {
+            return None;
+        }
+        let [_, _, lane @ .., high, low] = head;
+        Some(Self {
+            lane: u32::from_be_bytes(lane),
+            route: u16::from_be_bytes([high, low]),
+            count,
+            // Within the limit of a frame.
+            longest: longest as u32,
+            frames: buf.split_to(end).freeze(),
+        })
+    }
+
+    /// The bytes of all messages.
+    pub(crate) fn total(&self) -> usize {
+        self.frames.len() - HEAD * self.count as usize
+    }
+
+    /// The next message.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Bytes> {
+        let length = u32::from_be_bytes(*self.frames.first_chunk()?) as usize;
+        let message = (LENGTH + length).checked_sub(HEAD)?;
+        if self.frames.len() < HEAD + message {
+            return None;
+        }
+        self.count -= 1;
+        self.frames.advance(HEAD);
+        Some(self.frames.split_to(message))
+    }
+
+    /// The next push by itself.
+    pub(crate) fn next_push(&mut self) -> Option<Push> {
+        let (lane, route) = (self.lane, RouteRef::Number(self.route));
+        let bytes = self.next()?;
+        let message = Piece { missing: 0, fragmented: false, compressed: false, bytes };
+        Some(Push { lane, route, block: Bytes::new(), message })
+    }
+}
+
 /// A push as it will be written, but for its message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushHead<'a> {
@@ -39,6 +114,27 @@ pub(crate) struct PushHead<'a> {
     pub(crate) route: RouteOut<'a>,
     /// Encoded items; empty: no BLOCK.
     pub(crate) block: &'a [u8],
+}
+
+/// The head of pushes of one bound route in one lane, with nothing beside their messages: what is the same in all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainHead(u64);
+
+impl PlainHead {
+    pub(crate) const fn new(lane: u32, route: u16) -> Self {
+        // Kind, flags, lane and route, as they stand.
+        Self((kind::PUSH as u64) << 56 | (lane as u64) << 16 | route as u64)
+    }
+
+    /// As [`PushHead::encode`], of a whole message. Makes room for that too.
+    #[inline]
+    pub(crate) fn encode(self, message: usize, out: &mut BytesMut) {
+        let length = (HEAD - LENGTH).saturating_add(message);
+        debug_assert!(u32::try_from(length).is_ok(), "a frame of {length} bytes");
+        out.reserve(HEAD.saturating_add(message));
+        out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+        out.put_u64(self.0);
+    }
 }
 
 impl PushHead<'_> {
@@ -52,5 +148,23 @@ impl PushHead<'_> {
         self.route.put(out);
         block.put(out);
         message.put(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_head_is_what_any_head_is() {
+        for (lane, route, len) in
+            [(0, 0, 0), (3, 7, 110), (u32::MAX, u16::MAX, 70_000), (0x0102_0304, 0x0506, 1)]
+        {
+            let (mut plain, mut any) = (BytesMut::new(), BytesMut::new());
+            PlainHead::new(lane, route).encode(len, &mut plain);
+            let head = PushHead { lane, route: RouteOut::Number(route), block: &[] };
+            head.encode(Outline::whole(len), &mut any);
+            assert_eq!(plain, any);
+        }
     }
 }

@@ -17,7 +17,15 @@ fn decode_all(decoder: &mut Decoder, bytes: &[u8]) -> (Vec<Frame>, Result<usize,
     let mut buf = BytesMut::from(bytes);
     let mut frames = Vec::new();
     let end = decoder.decode_most(&mut buf, usize::MAX, &mut frames);
-    (frames, end.map(|_| buf.len()))
+    (frames.into_iter().flat_map(singly).collect(), end.map(|_| buf.len()))
+}
+
+/// A frame by itself, or the pushes of a run.
+fn singly(frame: Frame) -> Vec<Frame> {
+    match frame {
+        Frame::Pushes(mut run) => std::iter::from_fn(|| run.next_push()).map(Frame::Push).collect(),
+        frame => vec![frame],
+    }
 }
 
 fn encoded<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> BytesMut {

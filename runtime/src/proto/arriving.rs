@@ -1,13 +1,36 @@
 //! Pushes of the peer's, as they arrive (wire 10): in a lane, in order, whole or dropped, each counted when it ends.
 
-use super::Connection;
+use bytes::Bytes;
+
 use super::assembly::{Arrived, Assembly};
-use super::event::{Event, InboundPush};
+use super::event::{Event, InboundPush, Messages};
 use super::lanes::{LaneIn, PushUnderWay};
 use super::receive::{cost_of, detach, overdrawn};
-use crate::frame::{EndCode, FrameError, Push};
+use super::{Connection, MESSAGE_COST};
+use crate::frame::{EndCode, FrameError, Push, PushRun, RouteRef};
 
 impl Connection {
+    /// Many pushes as one. What concerns one of them alone is left to [`on_push`](Self::on_push).
+    pub(super) fn on_pushes(&mut self, mut run: PushRun) -> Result<(), FrameError> {
+        let route = RouteRef::Number(run.route);
+        let cost = u64::from(run.count) * MESSAGE_COST + run.total() as u64;
+        let small = run.longest <= self.ours.message_limit;
+        let charged = !self.takes_no_more()
+            && self.routes.check(&route).is_ok()
+            && small
+            && self.lanes.inn(run.lane).is_some_and(|inn| inn.under_way.is_none() && inn.grant.charge(cost));
+        if !charged {
+            while let Some(push) = run.next_push() {
+                self.on_push(push)?;
+            }
+            return Ok(());
+        }
+        self.lanes.taken += u64::from(run.count);
+        let (lane, block, messages) = (run.lane, Bytes::new(), Messages::Run(run));
+        self.events.push_back(Event::Push(InboundPush { lane, route, block, messages }));
+        Ok(())
+    }
+
     pub(super) fn on_push(&mut self, push: Push) -> Result<(), FrameError> {
         if self.takes_no_more() {
             return Ok(());
@@ -40,11 +63,14 @@ impl Connection {
         match Assembly::begin(message, &mut self.pool) {
             Arrived::Whole(message) => {
                 self.lanes.taken += 1;
-                self.events.push_back(Event::Push(InboundPush { lane, route, block, message, cost }));
+                let messages = Messages::One(message, cost);
+                self.events.push_back(Event::Push(InboundPush { lane, route, block, messages }));
             }
             Arrived::Begun(assembly) => {
                 let (route, block) = detach(&route, &block);
-                let push = Some(InboundPush { lane, route, block, message: bytes::Bytes::new(), cost });
+                // Its message is to come.
+                let messages = Messages::One(Bytes::new(), cost);
+                let push = Some(InboundPush { lane, route, block, messages });
                 inn.under_way = Some(PushUnderWay { assembly, push });
             }
         }
@@ -67,7 +93,8 @@ impl Connection {
             Some(push) => {
                 self.lanes.taken += 1;
                 let message = assembly.finish().unwrap_or_default();
-                self.events.push_back(Event::Push(InboundPush { message, ..push }));
+                let messages = Messages::One(message, push.cost());
+                self.events.push_back(Event::Push(InboundPush { messages, ..push }));
             }
             None => self.push_ends_dropped(),
         }
@@ -83,7 +110,7 @@ impl Connection {
         let Some(under_way) = self.peers_lane(lane)?.under_way.take() else { return Ok(()) };
         self.push_ends_dropped();
         match under_way.push {
-            Some(push) => self.push_handed_on(lane, push.cost),
+            Some(push) => self.push_handed_on(lane, push.cost()),
             None => self.grant_large_pushes(),
         }
         Ok(())
@@ -99,7 +126,7 @@ impl Connection {
     pub(super) fn drop_pushes_under_way(&mut self) {
         for inn in &mut self.lanes.inn {
             if let Some(push) = inn.under_way.take().and_then(|under_way| under_way.push) {
-                inn.grant.free(push.cost);
+                inn.grant.free(push.cost());
             }
         }
     }

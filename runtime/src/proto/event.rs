@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::MESSAGE_COST;
 use crate::Reason;
-use crate::frame::{CallId, RouteRef, Services, Text};
+use crate::frame::{CallId, PushRun, RouteRef, Services, Text};
 
 /// Something that the session must do, in the order in which it came about.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) enum Event {
     Bound(Text),
     /// A call to run.
     Call(Inbound),
-    /// A push to run, in its lane.
+    /// Pushes to run, in their lane.
     Push(InboundPush),
     /// A call of the peer's is over before its handler was: drop the handler, then say so.
     Stopped(CallId, Stop),
@@ -66,14 +67,49 @@ pub(crate) enum Shape {
     Bidi,
 }
 
-/// A push of the peer's, whole.
+/// A push of the peer's, whole; or many of one route that came one after the other, which have no block.
 #[derive(Debug)]
 pub(crate) struct InboundPush {
     pub(crate) lane: u32,
     pub(crate) route: RouteRef,
     pub(crate) block: Bytes,
-    pub(crate) message: Bytes,
-    pub(crate) cost: u64,
+    pub(crate) messages: Messages,
+}
+
+/// The message of a push, or those of many that came one after the other.
+#[derive(Debug)]
+pub(crate) enum Messages {
+    /// With what to free once it is handed on (wire 7.5).
+    One(Bytes, u64),
+    Run(PushRun),
+    None,
+}
+
+impl InboundPush {
+    /// What to free once it is handed on, all of it.
+    pub(crate) fn cost(&self) -> u64 {
+        match &self.messages {
+            Messages::One(_, cost) => *cost,
+            Messages::Run(run) => u64::from(run.count) * MESSAGE_COST + run.total() as u64,
+            Messages::None => 0,
+        }
+    }
+}
+
+impl Messages {
+    /// The next message, and what to free once it is handed on.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<(Bytes, u64)> {
+        if let Self::Run(run) = self {
+            let message = run.next()?;
+            let cost = MESSAGE_COST + message.len() as u64;
+            return Some((message, cost));
+        }
+        match std::mem::replace(self, Self::None) {
+            Self::One(message, cost) => Some((message, cost)),
+            Self::Run(_) | Self::None => None,
+        }
+    }
 }
 
 /// Why a handler must go.

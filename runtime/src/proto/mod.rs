@@ -59,7 +59,7 @@ use crate::frame::{EndCode, Hello, Ping, Pong, Role, Settings};
 
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::calling::Answer;
-pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Shape, Stop};
+pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
 pub(crate) use self::opening::{OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
 pub(crate) use self::pushing::{PushRoom, Pushing};

@@ -26,6 +26,7 @@ impl Connection {
             Frame::Call(call) => self.on_call(now, call),
             Frame::Reply(reply) => self.on_reply(reply),
             Frame::Push(push) => self.on_push(push),
+            Frame::Pushes(run) => self.on_pushes(run),
             Frame::Fragment(fragment) => match fragment.of {
                 FragmentOf::Lane(lane) => self.on_push_fragment(lane, &fragment.bytes),
                 FragmentOf::Call(id) if id.opener() == self.role => {

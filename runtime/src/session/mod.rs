@@ -9,6 +9,7 @@ mod driver;
 mod finish;
 mod handler;
 mod input;
+mod lane;
 #[cfg(all(test, protocall_loom))]
 mod models;
 mod outside;
@@ -37,6 +38,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 pub(crate) use self::call::{CallWait, Outgoing};
+pub(crate) use self::handler::caught;
+pub(crate) use self::lane::Turn;
 pub(crate) use self::push::Pushed;
 pub(crate) use self::responder::Responder;
 pub(crate) use self::runs::Runs;

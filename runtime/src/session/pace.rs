@@ -13,6 +13,8 @@ const QUICK: Duration = Duration::from_micros(10);
 const PATIENCE: u32 = 4;
 /// The most that has to be made up for.
 const MOST: u32 = 4_096;
+/// The pushes of a lane's turn may take as long as so many calls.
+const LIKE_CALLS: u32 = 16;
 /// A connection that is new is taken for slow, so that its first slow handler holds up nobody either.
 const NEW: u32 = 256;
 
@@ -35,6 +37,13 @@ impl Pace {
             0 => FirstPoll::Runner,
             _ => FirstPoll::Task,
         }
+    }
+
+    /// As [`ran`](Self::ran), for the pushes of a lane's turn, which are many and quicker than calls: one slow one among them is
+    /// not to be hidden by those.
+    pub(super) fn ran_lane(&self, pushes: u32, took: Duration) {
+        let slow = took > QUICK.saturating_mul(pushes.min(LIKE_CALLS));
+        self.ran(if slow { 0 } else { pushes }, took);
     }
 
     /// So many handlers took so long. Two that say so at once may lose one of them, which does not matter.

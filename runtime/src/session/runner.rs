@@ -2,36 +2,35 @@
 //! that is not done goes on as a task of its own. When a handler keeps it busy with work waiting, another takes over,
 //! so that handlers never hold the connection up.
 
+mod lanes;
+
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::handler::{FirstPoll, HandlerTask, Kept, LaneTurn, OnDone, first_poll};
+use super::handler::{FirstPoll, HandlerTask, OnDone, first_poll};
+use super::lane::LaneTurn;
 use super::responder::Responder;
 use super::runs::{Job, Replies, Resolved};
 use super::{Session, Shared, clock};
-use crate::context::{BoxFuture, CallCore, Context};
+use crate::context::{CallCore, Context};
 use crate::frame::{Block, BlockError, RouteRef, Text};
-use crate::proto::{Inbound, InboundPush, Shape, stop_status};
+use crate::proto::{Inbound, Shape, stop_status};
 use crate::router::{Target, kind_word};
-use crate::service::{Handling, Incoming};
+use crate::service::Incoming;
 use crate::{MethodKind, Raw, Status};
 
 /// Jobs that a runner runs before it lets the driver write the replies: half of those that wait, within these. The other
 /// end then works on the first half while the second is run, where otherwise the two would take turns.
 const BURST: RangeInclusive<usize> = 16..=256;
 
-/// How long the pushes of one lane are run while others wait, and if nobody does: then the driver is due.
-const TURN: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(100));
 /// After so many calls the time is looked at.
 const CALLS: usize = 8;
-/// After so many pushes the time is looked at, if nobody waits.
-const PUSHES: usize = 16;
 
 /// One runner.
 pub(super) struct Runner {
@@ -63,7 +62,7 @@ impl Future for Runner {
         loop {
             match this.next_job(cx) {
                 Next::Call(call, now) => this.run_call(call, now),
-                Next::Pushes(turn, now) => this.run_lane(turn, now),
+                Next::Pushes(turn) => this.run_lane(turn),
                 done @ (Next::Sleep | Next::Leave) => {
                     this.tell_pace();
                     if matches!(done, Next::Leave) {
@@ -92,7 +91,7 @@ impl Future for Runner {
 enum Next {
     /// Something to run, and the time.
     Call(Inbound, Instant),
-    Pushes(LaneTurn, Instant),
+    Pushes(LaneTurn),
     Sleep,
     Leave,
 }
@@ -143,8 +142,8 @@ impl Runner {
                     Job::Lane(lane) => {
                         let pushes = queue.take_lane(lane);
                         drop(queue);
-                        let turn = LaneTurn::new(Arc::clone(&self.shared), lane, pushes, self.number);
-                        Next::Pushes(turn, now)
+                        let by = (self.number, now);
+                        Next::Pushes(LaneTurn::new(Arc::clone(&self.shared), lane, pushes, by))
                     }
                 };
             }
@@ -214,15 +213,14 @@ impl Runner {
         let pending = first_poll(&context, first, || match target {
             Some(target) => {
                 let core = Arc::clone(core);
-                let call = Incoming { core, payload: message, responder: Some(responder), shell: None };
+                let call = Incoming { core, payload: message, responder: Some(responder), pushes: None };
                 target.service.dispatch(target.method, call)
             }
             None => router.unknown_call(core, Raw(message), responder),
         });
         let Some(future) = pending else { return };
         self.replies = Replies::ToCome;
-        let (core, on_done) = (Arc::clone(core), OnDone::Call(number));
-        self.go_on(HandlerTask::new(future, core, on_done, first));
+        self.go_on(HandlerTask::new(future, Arc::clone(core), OnDone::Call, first), number);
     }
 
     fn give_back(&mut self) {
@@ -248,74 +246,6 @@ impl Runner {
         self.shared.state.lock().conn.stopped(number).map(stop_status)
     }
 
-    /// Runs the pushes that wait in a lane, one after the other, until they are done, one is not, or the time is up.
-    fn run_lane(&mut self, mut turn: LaneTurn, began: Instant) {
-        // The pace is that of calls.
-        self.tell_pace();
-        let mut kept = Kept::default();
-        let mut count = 0;
-        while let Some(push) = turn.next() {
-            if let Some((future, context)) = self.run_push(push, &mut kept) {
-                turn.go_on();
-                let core = context.into_core();
-                return self.go_on(HandlerTask::new(future, core, OnDone::Push(turn), FirstPoll::Runner));
-            }
-            count += 1;
-            let hurry = self.shared.runs.someone_waits();
-            if hurry || count % PUSHES == 0 {
-                let limit = if hurry { TURN.0 } else { TURN.1 };
-                if clock::now() >= began + limit {
-                    break;
-                }
-            }
-        }
-        self.burst = self.burst.saturating_sub(count);
-    }
-
-    /// Runs one push. `Some`: its handler is not done.
-    fn run_push(&self, push: InboundPush, kept: &mut Kept) -> Option<(BoxFuture, Context)> {
-        let InboundPush { route, block, message, .. } = push;
-        let (target, name) = self.resolve(route);
-        let spec = target.map(|target| target.spec);
-        let block = match self.read_block(&block) {
-            Ok(block) => block,
-            Err(status) => return self.drop_push(name.as_str(), &status),
-        };
-        let codec = block.as_ref().map_or(0, |block| block.codec);
-        if spec.is_some() && !accepts(codec) {
-            let why = Status::unimplemented(format!("codec {codec} is not accepted here"));
-            return self.drop_push(name.as_str(), &why);
-        }
-        let context = kept.context(&self.shared, spec, name, block);
-        let mut served = true;
-        let (context, pending) = kept.first_poll(context, |core, shell| {
-            let handling = match target {
-                Some(target) if target.spec.kind == MethodKind::Push => {
-                    let push = Incoming { core, payload: message, responder: None, shell };
-                    Some(target.service.dispatch(target.method, push))
-                }
-                Some(_) => None,
-                None => self.shared.router.unknown_push(&core, Raw(message)),
-            };
-            served = handling.is_some();
-            handling.unwrap_or_else(Handling::done)
-        });
-        if let Some(future) = pending {
-            return Some((future, context));
-        }
-        if !served {
-            self.drop_push::<()>(context.route(), &Status::unimplemented("nobody serves this push here"));
-        }
-        kept.keep(context);
-        None
-    }
-
-    fn drop_push<T>(&self, route: &str, why: &Status) -> Option<T> {
-        self.shared.with(|state| state.conn.push_dropped());
-        tracing::debug!(route, peer = %self.shared.peer, %why, "a push was dropped");
-        None
-    }
-
     /// Reads a block of items; a malformed one costs the connection (wire 14.1).
     fn read_block(&self, block: &Bytes) -> Result<Option<Box<Block>>, Status> {
         if block.is_empty() {
@@ -331,23 +261,18 @@ impl Runner {
         Ok(Some(Box::new(read)))
     }
 
-    /// A handler that was not done goes on as a task, unless it must stop already.
-    fn go_on(&self, task: HandlerTask) {
-        let stop = match &task.on_done {
-            Some(OnDone::Call(number)) => self.shared.state.lock().set_handler(*number, &task.core),
-            Some(OnDone::Push(turn)) => {
-                self.shared.runs.push_pending(turn.lane, &task.core);
-                None
-            }
-            None => None,
-        };
+    /// The handler of a call that was not done goes on as a task, unless it must stop already.
+    fn go_on(&self, task: HandlerTask, number: u32) {
+        let stop = self.shared.state.lock().set_handler(number, &task.core);
         match stop {
             Some(why) => task.core.stop(why),
-            None => {
-                if let Some(runtime) = &self.shared.runtime {
-                    runtime.spawn(task);
-                }
-            }
+            None => self.spawn(task),
+        }
+    }
+
+    fn spawn(&self, task: HandlerTask) {
+        if let Some(runtime) = &self.shared.runtime {
+            runtime.spawn(task);
         }
     }
 }

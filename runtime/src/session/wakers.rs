@@ -28,11 +28,6 @@ impl Wakers {
         }
     }
 
-    /// Whether nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Gives memory back if nobody waits.
     pub(crate) fn shrink(&mut self) {
         if self.waiting.is_empty() {

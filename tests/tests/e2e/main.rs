@@ -13,6 +13,7 @@ mod lanes;
 mod limits;
 mod peers;
 mod pushes;
+mod quiet;
 mod relay;
 mod rest;
 mod support;

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::super::{
     Call, CallHead, CallId, Decoder, EndCode, Fragment, FragmentOf, Frame, FrameError, HEADER, Hello,
-    Outline, Piece, Ping, Reply, ReplyStatus, Role, RouteOut, STATUS_TEXT_LIMIT, ServiceShape, Services,
-    Settings, StatusHead, Text, VERSION,
+    Outline, Piece, Ping, Push, Reply, ReplyStatus, Role, RouteOut, RouteRef, STATUS_TEXT_LIMIT,
+    ServiceShape, Services, Settings, StatusHead, Text, VERSION,
 };
 use super::{decode_all, encoded};
 
@@ -188,4 +188,73 @@ fn codes_are_their_numbers_and_unknown_ones_internal() {
     assert_eq!(EndCode::from_wire(16), EndCode::Internal);
     assert_eq!(EndCode::from_wire(u32::MAX), EndCode::Internal);
     assert_eq!(EndCode::Timeout.to_wire(), 12);
+}
+
+/// A PUSH of route 7 without anything beside its message.
+fn plain(lane: u32, len: usize) -> Frame {
+    let message =
+        Piece { missing: 0, fragmented: false, compressed: false, bytes: vec![len as u8; len].into() };
+    Frame::Push(Push { lane, route: RouteRef::Number(7), block: Bytes::new(), message })
+}
+
+/// How many pushes were taken at a time; 1 for any other frame.
+fn runs(bytes: &[u8]) -> Vec<u32> {
+    let (mut buf, mut frames) = (BytesMut::from(bytes), Vec::new());
+    Decoder::new(20_000).decode_most(&mut buf, usize::MAX, &mut frames).unwrap();
+    frames.iter().map(|frame| if let Frame::Pushes(run) = frame { run.count } else { 1 }).collect()
+}
+
+#[test]
+fn pushes_of_one_lane_and_route_are_taken_as_one() {
+    let of = |mut frame: Frame, change: fn(&mut Push)| {
+        let Frame::Push(push) = &mut frame else { unreachable!() };
+        change(push);
+        frame
+    };
+    let frames = [
+        plain(3, 0),
+        plain(3, 100),
+        plain(3, 16_000),
+        plain(4, 1),
+        plain(4, 1),
+        of(plain(4, 1), |push| push.route = RouteRef::Number(8)),
+        of(plain(4, 1), |push| push.block = Bytes::from_static(b"block")),
+        of(plain(4, 1), |push| push.message.compressed = true),
+        of(plain(4, 1), |push| push.route = RouteRef::Name("a/b".to_owned().into())),
+        plain(4, 9),
+        Frame::Ping(Ping { number: 1 }),
+        plain(4, 9),
+        plain(4, 10),
+    ];
+    let bytes = encoded(&frames);
+    assert_eq!(runs(&bytes), [3, 2, 1, 1, 1, 1, 1, 1, 2]);
+    let (read, end) = decode_all(&mut Decoder::new(20_000), &bytes);
+    assert_eq!((&read[..], end), (&frames[..], Ok(0)));
+    // However they come in, they are the same.
+    for cut in 0..bytes.len() {
+        let mut decoder = Decoder::new(20_000);
+        let (mut read, end) = decode_all(&mut decoder, &bytes[..cut]);
+        let mut rest = bytes[cut - end.unwrap()..cut].to_vec();
+        rest.extend_from_slice(&bytes[cut..]);
+        let (behind, end) = decode_all(&mut decoder, &rest);
+        read.extend(behind);
+        assert_eq!((&read[..], end), (&frames[..], Ok(0)), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_run_ends_before_a_push_that_is_wrong() {
+    for (wrong, code) in [
+        (&[0, 0, 0, 6, 0x20, 0, 0, 0, 0, 3][..], EndCode::Malformed),
+        (&[0, 0, 0, 7, 0x20, 0, 0, 0, 0, 3, 0][..], EndCode::Malformed),
+        (&[0, 0, 0, 0, 0x20, 0, 0, 0, 0, 3, 0, 7][..], EndCode::Malformed),
+        (&[0, 0, 0x4e, 0x21, 0x20, 0, 0, 0, 0, 3, 0, 7][..], EndCode::FrameTooLarge),
+        (&[0, 0, 0, 8, 0x20, 0x40, 0, 0, 0, 3, 0, 7][..], EndCode::UnknownFlag),
+    ] {
+        let mut bytes = encoded(&[plain(3, 5), plain(3, 6)]);
+        bytes.extend_from_slice(wrong);
+        let (frames, end) = decode_all(&mut Decoder::new(20_000), &bytes);
+        assert_eq!(frames, [plain(3, 5), plain(3, 6)]);
+        assert_eq!(end.map_err(|error| error.code), Err(code), "{wrong:?}");
+    }
 }

@@ -92,6 +92,13 @@ pub(super) fn tag_of(message: &[u8]) -> u64 {
     message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
+/// A push that came.
+pub(super) struct Pushed {
+    pub(super) lane: u32,
+    pub(super) message: Bytes,
+    pub(super) cost: u64,
+}
+
 /// One end.
 pub(super) struct End {
     pub(super) conn: Connection,
@@ -102,7 +109,7 @@ pub(super) struct End {
     /// The tags of all calls that were ever dispatched.
     pub(super) journal: Vec<u64>,
     pub(super) stopped: Vec<(u32, Stop)>,
-    pub(super) pushes: Vec<InboundPush>,
+    pub(super) pushes: Vec<Pushed>,
     /// Whether pushes are handed on as they come.
     pub(super) takes_pushes: bool,
     pub(super) answers: Vec<(u32, Answer)>,
@@ -319,10 +326,13 @@ impl End {
                 Event::PeerDrains => self.peer_drains = true,
                 Event::Call(call) => self.dispatch(call),
                 Event::Push(push) => {
-                    if self.takes_pushes {
-                        self.conn.push_handed_on(push.lane, push.cost);
+                    let InboundPush { lane, mut messages, .. } = push;
+                    while let Some((message, cost)) = messages.next() {
+                        if self.takes_pushes {
+                            self.conn.push_handed_on(lane, cost);
+                        }
+                        self.pushes.push(Pushed { lane, message, cost });
                     }
-                    self.pushes.push(push);
                 }
                 Event::Stopped(id, why) => self.stop(id.number(), why),
                 Event::Answered(number) => {

@@ -243,3 +243,64 @@ fn large_pushes_are_dropped_when_the_peer_takes_none_any_more() {
     assert_eq!(raw.end.conn.in_flight().unsent, raw.end.conn.outbox.waiting());
     assert!(!raw.heard().iter().any(|frame| matches!(frame, Frame::Fragment(_))));
 }
+
+/// PUSH of a bound route, which comes with others as one.
+fn plain(lane: u32, message: Bytes) -> Frame {
+    let Frame::Push(push) = push(lane, whole(0)) else { unreachable!() };
+    let message = crate::frame::Piece { bytes: message, ..push.message };
+    Frame::Push(crate::frame::Push { route: crate::frame::RouteRef::Number(0), message, ..push })
+}
+
+/// Says these in one go.
+fn say_at_once(raw: &mut Raw, frames: impl IntoIterator<Item = Frame>) {
+    let mut out = BytesMut::new();
+    frames.into_iter().for_each(|frame| frame.encode(&mut out));
+    raw.end.feed(&out);
+}
+
+#[test]
+fn of_pushes_that_come_as_one_the_one_over_a_limit_is_dropped_alone() {
+    let mut raw = Raw::new(&Config { max_message: 65_536, ..Config::default() });
+    raw.say(bind(0));
+    let lens = [8, 65_536, 65_537, 9, 10];
+    say_at_once(&mut raw, lens.into_iter().enumerate().map(|(n, len)| plain(1, body(n as u64, len))));
+    raw.say(ping(1));
+    assert!(raw.heard().contains(&pong(1, 5)));
+    assert_eq!(tags(&raw.end, 1), [0, 1, 3, 4]);
+    assert_eq!(raw.end.conn.in_flight().dropped_pushes, 1);
+    assert!(raw.end.conn.lanes.inn.iter().all(|inn| inn.grant.is_whole()));
+}
+
+#[test]
+fn of_pushes_that_come_as_one_those_before_the_lane_is_overdrawn_are_taken() {
+    let mut raw = Raw::new(&narrow());
+    raw.end.takes_pushes = false;
+    raw.say(bind(0));
+    // Each costs 1,064: the sixteenth is too much.
+    say_at_once(&mut raw, (0..20).map(|n| plain(0, body(n, 1_000))));
+    assert_eq!(tags(&raw.end, 0), (0..15).collect::<Vec<_>>());
+    let reason = raw.end.ended.clone().expect("it broke a rule");
+    assert_eq!(reason.name(), "CREDIT_OVERDRAWN");
+}
+
+#[test]
+fn pushes_that_come_as_one_cost_what_each_costs() {
+    let mut raw = Raw::new(&narrow());
+    raw.end.takes_pushes = false;
+    raw.say(bind(0));
+    say_at_once(&mut raw, (0..10).map(|n| plain(0, body(n, 100))));
+    let inn = &raw.end.conn.lanes.inn[0];
+    assert_eq!((inn.grant.held(), inn.grant.spent()), (1_640, 1_640));
+    assert!(raw.end.pushes.iter().all(|push| push.cost == 164));
+    // One of a route that is not bound ends the connection, and those before it are run.
+    let mut frames: Vec<_> = (0..3).map(|n| plain(2, body(n, 8))).collect();
+    let Frame::Push(unbound) = plain(2, body(9, 8)) else { unreachable!() };
+    frames.push(Frame::Push(crate::frame::Push {
+        route: crate::frame::RouteRef::Number(1),
+        ..unbound.clone()
+    }));
+    frames.push(Frame::Push(crate::frame::Push { route: crate::frame::RouteRef::Number(1), ..unbound }));
+    say_at_once(&mut raw, frames);
+    assert_eq!(tags(&raw.end, 2), [0, 1, 2]);
+    assert!(raw.end.ended.is_some());
+}

@@ -1,0 +1,120 @@
+//! How the runner runs the pushes of a lane: those of one route by one future, which generated code makes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::Session;
+use super::super::handler::{FirstPoll, HandlerTask, OnDone, first_poll};
+use super::super::lane::{LaneTurn, Turn};
+use super::{Runner, accepts};
+use crate::context::{BoxFuture, CallCore, Context};
+use crate::frame::RouteRef;
+use crate::proto::{InboundPush, Messages};
+use crate::pushes::PushesIn;
+use crate::service::{Handling, Incoming};
+use crate::{MethodKind, Raw, Status};
+
+impl Runner {
+    /// Runs the pushes that wait in a lane, one after the other, until they are done, one is not, or the time is up.
+    pub(super) fn run_lane(&mut self, turn: LaneTurn) {
+        // Theirs is judged by itself.
+        self.tell_pace();
+        let first = self.shared.pace.first_poll();
+        while let Some(push) = turn.next() {
+            let Some((future, core)) = self.run_pushes(push, &turn.turn, first) else { continue };
+            match first {
+                FirstPoll::Task => self.begun_tasks = true,
+                FirstPoll::Runner => turn.tell_pace(),
+            }
+            let mut task = HandlerTask::new(future, core, OnDone::Push(turn), first);
+            task.leave_runner();
+            return self.spawn(task);
+        }
+        self.burst = self.burst.saturating_sub(turn.turn.count() as usize);
+        if first == FirstPoll::Runner {
+            turn.tell_pace();
+        }
+    }
+
+    /// Runs pushes of one route. `Some`: the handler of one is not done, or was left to a task.
+    fn run_pushes(
+        &self,
+        push: InboundPush,
+        turn: &Arc<Turn>,
+        first: FirstPoll,
+    ) -> Option<(BoxFuture, Arc<CallCore>)> {
+        let InboundPush { route, block, mut messages, .. } = push;
+        let number = match &route {
+            RouteRef::Number(number) => Some(*number),
+            RouteRef::Name(_) => None,
+        };
+        let (target, name) = self.resolve(route);
+        let spec = target.map(|target| target.spec);
+        let block = match self.read_block(&block) {
+            Ok(block) => block,
+            Err(status) => return self.drop_pushes(turn, messages, (name.as_str(), &status)),
+        };
+        let codec = block.as_ref().map_or(0, |block| block.codec);
+        if spec.is_some() && !accepts(codec) {
+            let why = Status::unimplemented(format!("codec {codec} is not accepted here"));
+            return self.drop_pushes(turn, messages, (name.as_str(), &why));
+        }
+        let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
+        let Some(target) = target else {
+            return self.run_unknown(&context, turn, (&mut messages, first));
+        };
+        if target.spec.kind != MethodKind::Push {
+            let why = Status::unimplemented("nobody serves this push here");
+            return self.drop_pushes(turn, messages, (target.spec.route, &why));
+        }
+        let pending = first_poll(&context, first, || {
+            let (turn, context) = (Arc::clone(turn), context.clone());
+            let core = Arc::clone(context.core());
+            let pushes = PushesIn { context, messages, route: number, turn, holders: 0 };
+            let push = Incoming { core, payload: Bytes::new(), responder: None, pushes: Some(pushes) };
+            target.service.dispatch(target.method, push)
+        });
+        Some((pending?, context.into_core()))
+    }
+
+    /// Runs the next push of a route that nobody serves. What comes behind it in the run has its turn later.
+    fn run_unknown(
+        &self,
+        context: &Context,
+        turn: &Arc<Turn>,
+        (messages, first): (&mut Messages, FirstPoll),
+    ) -> Option<(BoxFuture, Arc<CallCore>)> {
+        let (message, cost) = messages.next()?;
+        turn.handed_on(cost);
+        turn.put_back(std::mem::replace(messages, Messages::None));
+        let mut served = true;
+        let pending = first_poll(context, first, || {
+            let handling = self.shared.router.unknown_push(context.core(), Raw(message));
+            served = handling.is_some();
+            handling.unwrap_or_else(Handling::done)
+        });
+        if !served {
+            self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"));
+        }
+        Some((pending?, Arc::clone(context.core())))
+    }
+
+    fn drop_pushes<T>(
+        &self,
+        turn: &Turn,
+        mut messages: Messages,
+        (route, why): (&str, &Status),
+    ) -> Option<T> {
+        while let Some((_, cost)) = messages.next() {
+            turn.handed_on(cost);
+            self.drop_push(route, why);
+        }
+        None
+    }
+
+    fn drop_push(&self, route: &str, why: &Status) {
+        self.shared.with(|state| state.conn.push_dropped());
+        tracing::debug!(route, peer = %self.shared.peer, %why, "a push was dropped");
+    }
+}
