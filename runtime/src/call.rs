@@ -54,6 +54,10 @@ impl<Q: Message, R: Message> Call<Q, R> {
 
     request_setters!();
 
+    fn request_mut(&mut self) -> &mut Request<Q> {
+        &mut self.request
+    }
+
     /// Gives the metadata of the answer too.
     pub fn with_metadata(self) -> CallWithMetadata<Q, R> {
         CallWithMetadata(self)

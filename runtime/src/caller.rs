@@ -8,7 +8,7 @@ use std::time::Duration;
 #[cfg(feature = "client")]
 use crate::Channel;
 use crate::session::Shared;
-use crate::{Call, Error, Push, Raw, Session};
+use crate::{Call, Error, Message, MethodSpec, Push, Raw, Session, Status};
 
 /// What a client calls: a [`Session`], a [`Channel`](crate::Channel), or a [`Router`](crate::Router) in this process.
 #[derive(Clone, Debug)]
@@ -65,6 +65,20 @@ impl Caller {
     /// order among themselves.
     pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
         Push::raw(self.clone(), route.into(), body.into())
+    }
+
+    /// As [`Shared::push_known`], on the session that there is; `None` too if there is none.
+    #[inline]
+    pub(crate) fn push_known<M: Message>(
+        &self,
+        spec: &'static MethodSpec,
+        message: &M,
+    ) -> Option<Result<(), Status>> {
+        match &self.0 {
+            Via::Session(session) => session.shared().push_known(spec, message),
+            #[cfg(feature = "client")]
+            Via::Channel(channel) => channel.current()?.push_known(spec, message),
+        }
     }
 
     pub(crate) fn session_now(&self) -> Option<Arc<Shared>> {

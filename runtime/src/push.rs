@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::coop::poll_proceed;
 
 use crate::frame::Block;
-use crate::request::{Phase, Request, RouteName, request_setters};
+use crate::request::{Phase, Request, RouteName, is_bound, request_setters};
 use crate::session::Pushed;
 use crate::session::wakers::Place;
 use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
@@ -43,7 +43,22 @@ use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 /// # Panics
 /// If it is polled again after it was sent.
 #[must_use = "a push does nothing unless it is awaited"]
-pub struct Push<Q: Message> {
+pub struct Push<Q: Message>(Way<Q>);
+
+/// How it goes.
+enum Way<Q: Message> {
+    /// As most do, which makes it small enough to be cheap: nothing was set, and it need not wait.
+    Plain {
+        caller: Caller,
+        spec: &'static MethodSpec,
+        message: Q,
+    },
+    Full(Box<Full<Q>>),
+    Done,
+}
+
+/// What a push needs that has something beside its message, or waits.
+struct Full<Q: Message> {
     request: Request<Q>,
     /// Among those who wait for room.
     place: Place,
@@ -51,7 +66,7 @@ pub struct Push<Q: Message> {
 
 impl<Q: Message> Push<Q> {
     pub(crate) fn new(caller: Caller, spec: &'static MethodSpec, message: Q) -> Self {
-        Self { request: Request::new(caller, RouteName::Spec(spec), message), place: Place::default() }
+        Self(Way::Plain { caller, spec, message })
     }
 
     request_setters!();
@@ -62,27 +77,50 @@ impl<Q: Message> Push<Q> {
     /// With [`Error::NoRoom`] if it would have to wait, for room or for a channel's connection; [`Error::Closed`] on a
     /// session that is over; and as awaiting it.
     pub fn try_send(mut self) -> Result<(), Status> {
-        let Some(shared) = self.request.caller.session_now() else {
+        if let Some(pushed) = self.push_at_once() {
+            return pushed;
+        }
+        let request = self.request_mut();
+        let Some(shared) = request.caller.session_now() else {
             return Err(Status::from(Error::NoRoom("there is no connection yet")).not_run());
         };
-        self.request.begin();
-        let block = self.request.take_block();
-        let Some(message) = &self.request.message else { return Ok(()) };
-        match shared.try_push(self.request.route.open(), &block, message, None)? {
+        request.begin();
+        let block = request.take_block();
+        let Some(message) = &request.message else { return Ok(()) };
+        match shared.try_push(request.route.open(), &block, message, None)? {
             Pushed::Sent => Ok(()),
             Pushed::Full(why) => Err(Status::from(Error::NoRoom(why)).not_run()),
+        }
+    }
+
+    fn request_mut(&mut self) -> &mut Request<Q> {
+        &mut self.full().request
+    }
+
+    fn full(&mut self) -> &mut Full<Q> {
+        if !matches!(self.0, Way::Full(_)) {
+            let Way::Plain { caller, spec, message } = std::mem::replace(&mut self.0, Way::Done) else {
+                panic!("a push was polled after it was done");
+            };
+            let request = Request::new(caller, RouteName::Spec(spec), message);
+            self.0 = Way::Full(Box::new(Full { request, place: Place::default() }));
+        }
+        match &mut self.0 {
+            Way::Full(full) => full,
+            Way::Plain { .. } | Way::Done => unreachable!("it was made one"),
         }
     }
 }
 
 impl Push<Raw> {
     pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
-        Self { request: Request::new(caller, RouteName::Name(route), message), place: Place::default() }
+        let request = Request::new(caller, RouteName::Name(route), message);
+        Self(Way::Full(Box::new(Full { request, place: Place::default() })))
     }
 
     /// Takes over what a push that is forwarded had beside its metadata, and adds the address that it came from.
     pub(crate) fn forwarding(mut self, came: Option<&Block>, from: String) -> Self {
-        self.request.forward(came, from);
+        self.request_mut().forward(came, from);
         self
     }
 }
@@ -97,24 +135,36 @@ impl<Q: Message> Future for Push<Q> {
             0 => Some(ready!(poll_proceed(cx))),
             _ => None,
         };
-        let polled = this.poll_sent(cx);
+        let polled = match this.push_at_once() {
+            Some(pushed) => Poll::Ready(pushed),
+            None => this.full().poll_sent(cx),
+        };
         if polled.is_ready() {
             SENT.set(SENT.get().wrapping_add(1));
             if let Some(unit) = unit {
                 unit.made_progress();
             }
             // Nobody in its lane waits behind a push that is done.
-            this.let_go();
+            this.0 = Way::Done;
         }
         polled
     }
 }
 
 impl<Q: Message> Push<Q> {
-    fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
-        if let Some(pushed) = self.push_at_once() {
-            return Poll::Ready(pushed);
+    /// The way of most pushes: one that need not wait needs no time limit, no place among others and no clock.
+    #[inline]
+    fn push_at_once(&self) -> Option<Result<(), Status>> {
+        let Way::Plain { caller, spec, message } = &self.0 else { return None };
+        if is_bound(caller, spec.timeout) {
+            return None;
         }
+        caller.push_known(spec, message)
+    }
+}
+
+impl<Q: Message> Full<Q> {
+    fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
         let Self { request, place } = self;
         match request.poll_session(cx) {
             Poll::Ready(Ok(())) => {}
@@ -125,29 +175,6 @@ impl<Q: Message> Push<Q> {
         match shared.try_push(request.route.open(), block, message, Some((place, cx.waker())))? {
             Pushed::Sent => Poll::Ready(Ok(())),
             Pushed::Full(why) => request.poll_expired(cx, why).map(Err),
-        }
-    }
-
-    /// The way of most pushes: one that need not wait needs no time limit, no place among others and no clock.
-    fn push_at_once(&mut self) -> Option<Result<(), Status>> {
-        let Request { phase: Phase::Fresh, route: RouteName::Spec(spec), block: None, message, .. } =
-            &self.request
-        else {
-            return None;
-        };
-        let message = message.as_ref()?;
-        if self.request.is_bound() {
-            return None;
-        }
-        let pushed = self.request.caller.session_now()?.push_known(spec, message)?;
-        self.request.phase = Phase::Done;
-        Some(pushed)
-    }
-
-    fn let_go(&mut self) {
-        let phase = std::mem::replace(&mut self.request.phase, Phase::Done);
-        if let Phase::On { shared, .. } = phase {
-            shared.drop_push(self.request.route.open(), std::mem::take(&mut self.place));
         }
     }
 }
@@ -162,14 +189,21 @@ thread_local! {
 
 impl<Q: Message> Unpin for Push<Q> {}
 
-impl<Q: Message> Drop for Push<Q> {
+impl<Q: Message> Drop for Full<Q> {
     fn drop(&mut self) {
-        self.let_go();
+        if let Phase::On { shared, .. } = &self.request.phase {
+            shared.drop_push(self.request.route.open(), self.place);
+        }
     }
 }
 
 impl<Q: Message> fmt::Debug for Push<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Push").field("route", &self.request.route.name()).finish_non_exhaustive()
+        let route = match &self.0 {
+            Way::Plain { spec, .. } => spec.route,
+            Way::Full(full) => full.request.route.name(),
+            Way::Done => "",
+        };
+        f.debug_struct("Push").field("route", &route).finish_non_exhaustive()
     }
 }

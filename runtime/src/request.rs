@@ -88,22 +88,9 @@ impl<Q: Message> Request<Q> {
         }
     }
 
-    fn own_limit(&self) -> Option<Duration> {
-        match self.timeout {
-            Timeout::Default => self.caller.default_timeout(),
-            Timeout::After(limit) => Some(limit),
-            Timeout::None => None,
-        }
-    }
-
-    /// Whether it inherits something, or has no time at all.
-    pub(crate) fn is_bound(&self) -> bool {
-        self.own_limit().is_some_and(|limit| limit.is_zero()) || (self.inherits && inherits())
-    }
-
     /// Settles the time limit: the call's own, and no more than what is left to the handler it is made in.
     pub(crate) fn begin(&mut self) {
-        self.limit = self.own_limit();
+        self.limit = own_limit(&self.caller, self.timeout);
         if self.inherits {
             self.inherit(inherited());
         }
@@ -205,19 +192,33 @@ impl<Q: Message> Request<Q> {
     }
 }
 
+fn own_limit(caller: &Caller, timeout: Timeout) -> Option<Duration> {
+    match timeout {
+        Timeout::Default => caller.default_timeout(),
+        Timeout::After(limit) => Some(limit),
+        Timeout::None => None,
+    }
+}
+
+/// Whether something that takes over what the handler has that it is made in would take anything over, or has no time at all.
+#[inline]
+pub(crate) fn is_bound(caller: &Caller, timeout: Timeout) -> bool {
+    own_limit(caller, timeout).is_some_and(|limit| limit.is_zero()) || inherits()
+}
+
 /// The setters that calls and pushes share.
 macro_rules! request_setters {
     () => {
         /// With a time limit of its own, in place of the method's or the session's. It counts from the first poll, and
         /// connecting and waiting for room are in it. In a handler, what is left of its deadline holds if that is less.
         pub fn timeout(mut self, limit: Duration) -> Self {
-            self.request.timeout = Timeout::After(limit);
+            self.request_mut().timeout = Timeout::After(limit);
             self
         }
 
         /// Without a time limit of its own. That of the handler it is made in still holds.
         pub fn no_timeout(mut self) -> Self {
-            self.request.timeout = Timeout::None;
+            self.request_mut().timeout = Timeout::None;
             self
         }
 
@@ -228,19 +229,19 @@ macro_rules! request_setters {
         /// On a key that [`Metadata::append`] refuses.
         #[track_caller]
         pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
-            self.request.block.get_or_insert_default().metadata.append(key, value);
+            self.request_mut().block.get_or_insert_default().metadata.append(key, value);
             self
         }
 
         /// With this metadata, in place of what was set before.
         pub fn all_metadata(mut self, metadata: Metadata) -> Self {
-            self.request.block.get_or_insert_default().metadata = metadata;
+            self.request_mut().block.get_or_insert_default().metadata = metadata;
             self
         }
 
         /// Inherits neither deadline nor trace from the handler it is made in.
         pub fn detached(mut self) -> Self {
-            self.request.inherits = false;
+            self.request_mut().inherits = false;
             self
         }
     };

@@ -137,7 +137,7 @@ impl Channel {
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Shared>> {
-        self.0.current().map(|session| Arc::clone(session.shared()))
+        self.0.current(|session| Arc::clone(session.shared()))
     }
 
     pub(crate) fn connecting(&self) -> Connecting {
@@ -151,15 +151,16 @@ impl Channel {
 }
 
 impl Inner {
-    fn current(&self) -> Option<Session> {
+    /// What `get` takes of the live session, if there is one.
+    fn current<T>(&self, get: impl FnOnce(&Session) -> T) -> Option<T> {
         let session = self.session.lock();
-        session.as_ref().filter(|session| session.takes_calls()).cloned()
+        session.as_ref().filter(|session| session.takes_calls()).map(get)
     }
 
     /// The live session. All who find none wait for one attempt to connect, which belongs to none of them: it goes on when
     /// the call that began it is given up.
     async fn session(self: &Arc<Self>) -> Result<Session, Error> {
-        if let Some(session) = self.current() {
+        if let Some(session) = self.current(Session::clone) {
             return Ok(session);
         }
         let mut attempt = self.attempt()?;
@@ -266,7 +267,7 @@ impl ChannelBuilder {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connected = self.0.current().is_some();
+        let connected = self.0.current(|_| ()).is_some();
         let endpoint = self.0.plan.endpoint.to_string();
         f.debug_struct("Channel").field("endpoint", &endpoint).field("connected", &connected).finish()
     }

@@ -6,7 +6,9 @@ use bytes::{Bytes, BytesMut};
 use super::opening::{OpenRoute, exact, write_guarded};
 use super::outbox::{Large, LargeKind};
 use super::{Connection, Event, MESSAGE_COST};
-use crate::frame::{Credit, FragmentOf, Outline, PushHead, Reset, RouteOut, RouteRef, Scope, Settings, Text};
+use crate::frame::{
+    Credit, FragmentOf, Outline, PlainHead, PushHead, Reset, RouteOut, RouteRef, Scope, Settings, Text,
+};
 use crate::{Code, Error, MethodSpec, Status};
 
 /// A push that is about to be sent.
@@ -34,7 +36,7 @@ pub(crate) enum PushRoom {
 pub(crate) struct Known {
     spec: &'static MethodSpec,
     pub(crate) lane: u32,
-    number: u16,
+    head: PlainHead,
     /// The longest message that every limit lets through and one frame holds.
     longest: usize,
 }
@@ -69,8 +71,8 @@ impl Connection {
         len: usize,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
-        let head = PushHead { lane: known.lane, route: RouteOut::Number(known.number), block: &[] };
-        self.write_push(head, (len, MESSAGE_COST + len as u64), write)
+        let (lane, cost) = (known.lane, MESSAGE_COST + len as u64);
+        self.write_push(lane, (len, cost), |out| known.head.encode(len, out), write)
     }
 
     /// Keeps in mind what a push of this method came to. The peer's settings do not change any more.
@@ -90,8 +92,9 @@ impl Connection {
         // A frame of that length must fit.
         if self.fits_in_place(pushing.route, longest, 0) {
             let lane = pushing.lane;
+            let head = PlainHead::new(lane, number);
             let known = self.lanes.known.get_or_insert_default();
-            known[place_of(spec)] = Some(Known { spec, lane, number, longest });
+            known[place_of(spec)] = Some(Known { spec, lane, head, longest });
         }
     }
 
@@ -187,7 +190,8 @@ impl Connection {
         let cost = self.push_cost(&pushing);
         let route = self.route_out(pushing.route);
         let head = PushHead { lane: pushing.lane, route, block: pushing.block };
-        self.write_push(head, (pushing.len, cost), write)?;
+        let outline = Outline::whole(pushing.len);
+        self.write_push(pushing.lane, (pushing.len, cost), |out| head.encode(outline, out), write)?;
         self.keep_push(&pushing, route);
         Ok(())
     }
@@ -195,18 +199,19 @@ impl Connection {
     #[inline]
     fn write_push(
         &mut self,
-        head: PushHead<'_>,
+        lane: u32,
         (len, cost): (usize, u64),
+        head: impl FnOnce(&mut BytesMut),
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
         let buffer = self.outbox.small();
         let start = buffer.len();
-        let written = write_guarded(buffer, |out| head.encode(Outline::whole(len), out), write);
+        let written = write_guarded(buffer, head, write);
         if let Err(error) = exact(written, len) {
             self.outbox.small().truncate(start);
             return Err(error);
         }
-        if let Some(lane) = self.lanes.out(head.lane) {
+        if let Some(lane) = self.lanes.out(lane) {
             let fits = lane.account.spend(cost);
             debug_assert!(fits && lane.busy.is_none(), "there was room");
         }
