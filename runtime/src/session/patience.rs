@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// in a microsecond or less if there is nothing.
 const LOOKS: u32 = 100;
 /// What comes so soon after the driver slept would have been found by looking again.
-const SOON: Duration = Duration::from_micros(100);
+const SOON: Duration = Duration::from_micros(250);
 /// So many waits that ended soon make up for one that was looked through in vain.
 const IN_VAIN: i32 = 16;
 /// How far trust goes, and distrust.
