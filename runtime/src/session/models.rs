@@ -50,7 +50,7 @@ impl Sleeper {
 
 /// A session without a transport, whose peer has said HELLO.
 fn session() -> StdArc<Shared> {
-    let config = crate::config::Config::default();
+    let config = std::sync::Arc::new(crate::config::Config::default());
     let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
     let hello = crate::frame::Hello { version: 1, wants_auth: false, settings: Settings::initial() };
     conn.handle_frame(clock::now(), Frame::Hello(Box::new(hello)));
@@ -63,7 +63,6 @@ fn session() -> StdArc<Shared> {
         runs: super::runs::Runs::default(),
         pace: super::pace::Pace::default(),
         router: Router::new(),
-        calls: None,
         config,
         peer: crate::PeerAddr::Memory,
         runtime: None,
