@@ -1,13 +1,14 @@
 //! Whether the driver looks a few times more before it sleeps. Being woken costs tens of microseconds where a core rests
 //! meanwhile, more than all the calls of a batch: where batches follow each other closely it is cheaper for both ends, and
-//! much sooner, to look again. Where they do not, nothing is spent.
+//! much sooner, to look again. Where they do not, it sleeps at once, but for a try now and then.
 
 use std::time::{Duration, Instant};
 
-/// How often the driver looks again. Each time the runtime runs what else is ready and asks the kernel for what has come,
-/// in a microsecond or less if there is nothing.
+/// How often the driver looks again, and not for longer than what comes is soon. Each time the runtime runs what else is
+/// ready and asks the kernel for what has come, in a microsecond or less if there is nothing.
 const LOOKS: u32 = 100;
-/// What comes so soon after the driver slept would have been found by looking again.
+/// What comes within this of the driver's sleep would mostly have been found by looking again: that time has the other
+/// end's waking in it, which is longer than the looks.
 const SOON: Duration = Duration::from_micros(250);
 /// So many waits that ended soon make up for one that was looked through in vain.
 const IN_VAIN: i32 = 16;
@@ -21,15 +22,17 @@ pub(super) struct Patience {
     trust: i32,
     /// The last read brought several frames: then several calls are in flight, and one is no reason to wait awake.
     several: bool,
+    /// In this wait, so often, and since when.
     looks: u32,
+    looking: Option<Instant>,
     slept: Option<Instant>,
 }
 
 impl Patience {
     /// So many frames were read.
     pub(super) fn came(&mut self, frames: usize, now: Instant) {
-        let soon = self.slept.take().map_or(self.looks > 0, |slept| now.duration_since(slept) < SOON);
-        if soon {
+        let (looking, slept) = (self.looking.take(), self.slept.take());
+        if looking.or(slept).is_some_and(|since| now.duration_since(since) < SOON) {
             self.trust = (self.trust + 1).min(MOST);
         }
         self.several = frames > 1;
@@ -41,11 +44,13 @@ impl Patience {
         if self.slept.is_some() {
             return false;
         }
-        if self.several && self.trust > 0 && self.looks < LOOKS {
+        let late = self.looking.is_some_and(|since| now.duration_since(since) >= SOON);
+        if self.several && self.trust > 0 && self.looks < LOOKS && !late {
             self.looks += 1;
+            self.looking.get_or_insert(now);
             return true;
         }
-        if self.looks == LOOKS {
+        if self.looks > 0 {
             self.trust = (self.trust - IN_VAIN).max(-MOST);
         }
         self.slept = Some(now);
@@ -124,5 +129,19 @@ mod tests {
             now += LONG;
             patience.came(BATCH, now);
         }
+    }
+
+    #[test]
+    fn looks_that_take_long_are_few_and_in_vain() {
+        let (mut patience, now) = (Patience { trust: MOST, ..Patience::default() }, clock::now());
+        patience.came(BATCH, now);
+        assert!(patience.looks_again(now));
+        assert!(!patience.looks_again(now + LONG), "others need the thread");
+        assert_eq!(patience.trust, MOST - IN_VAIN);
+        // What comes after a long look is no reason to trust.
+        patience.came(BATCH, now + LONG);
+        assert!(patience.looks_again(now + LONG));
+        patience.came(BATCH, now + 2 * LONG);
+        assert_eq!(patience.trust, MOST - IN_VAIN);
     }
 }
