@@ -57,9 +57,12 @@ impl PushRun {
         let (mut end, mut count, mut longest) = (end, 1, end.checked_sub(HEAD)?);
         while let Some(next) = buf.get(end..).and_then(|rest| rest.first_chunk::<HEAD>()) {
             let length = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+            if next[LENGTH..] != head || length > limit || (length as usize) < FIXED + 2 {
+                break;
+            }
+            // No overflow: the length is within the limit.
             let stop = end + LENGTH + length as usize;
-            let whole = length <= limit && length as usize >= FIXED + 2 && stop <= buf.len();
-            if next[LENGTH..] != head || !whole {
+            if stop > buf.len() {
                 break;
             }
             longest = longest.max(stop - end - HEAD);

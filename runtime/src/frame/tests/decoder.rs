@@ -249,6 +249,7 @@ fn a_run_ends_before_a_push_that_is_wrong() {
         (&[0, 0, 0, 7, 0x20, 0, 0, 0, 0, 3, 0][..], EndCode::Malformed),
         (&[0, 0, 0, 0, 0x20, 0, 0, 0, 0, 3, 0, 7][..], EndCode::Malformed),
         (&[0, 0, 0x4e, 0x21, 0x20, 0, 0, 0, 0, 3, 0, 7][..], EndCode::FrameTooLarge),
+        (&[0xff, 0xff, 0xff, 0xff, 0x20, 0, 0, 0, 0, 3, 0, 7][..], EndCode::FrameTooLarge),
         (&[0, 0, 0, 8, 0x20, 0x40, 0, 0, 0, 3, 0, 7][..], EndCode::UnknownFlag),
     ] {
         let mut bytes = encoded(&[plain(3, 5), plain(3, 6)]);
