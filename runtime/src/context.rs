@@ -6,6 +6,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -272,6 +273,21 @@ impl Context {
 
     pub(crate) fn block(&self) -> Option<&Block> {
         self.0.block.as_deref()
+    }
+}
+
+impl Drop for CallCore {
+    /// What a handler left beside its call may panic when it is dropped, wherever that is: it costs nobody else.
+    fn drop(&mut self) {
+        if !*self.touched.get_mut() {
+            return;
+        }
+        let Some(extensions) = self.live.lock().extensions.take() else { return };
+        for value in extensions.into_values() {
+            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+                tracing::error!(route = self.route(), peer = %self.session.peer_addr(), "an extension panicked when it was dropped");
+            }
+        }
     }
 }
 

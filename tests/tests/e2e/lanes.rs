@@ -90,6 +90,47 @@ async fn each_push_has_a_context_of_its_own() {
     ends.idle().await;
 }
 
+/// What a handler leaves in its context.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a panic when the context is dropped");
+    }
+}
+
+#[tokio::test]
+async fn what_panics_when_a_context_is_dropped_costs_nobody_else() {
+    let seen = Seen::default();
+    let into = Arc::clone(&seen);
+    let host = host()
+        .on_note(move |ctx, payload| {
+            into.lock().unwrap().push(number(&payload));
+            ctx.insert_extension(Bomb);
+            async { Ok(()) }
+        })
+        .on_call(|ctx, payload| {
+            ctx.insert_extension(Bomb);
+            async { Ok(payload) }
+        });
+    let mut ends = Ends::new(Over::Tcp, &host).await;
+    for pusher in ends.both() {
+        for n in 0..50 {
+            within(echo(&pusher).note(message(numbered(n)))).await.unwrap();
+            if n % 10 == 9 {
+                // One alone is the first and the last of its turn.
+                until(|| seen.lock().unwrap().len() == n as usize + 1).await;
+                within(echo(&pusher).echo(message("answered"))).await.unwrap();
+            }
+        }
+        assert!(std::mem::take(&mut *seen.lock().unwrap()).into_iter().eq(0..50));
+    }
+    ends.idle().await;
+    ends.server.shut_down();
+    let report = within(ends.server.report()).await;
+    assert_eq!(report.cut, 0);
+}
+
 /// The handler of push 5 blocks its thread until it is told to go on.
 fn blocking(seen: &Seen) -> (crate::support::Host, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, enters) = mpsc::channel();
