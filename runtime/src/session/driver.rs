@@ -159,7 +159,7 @@ impl Driver {
 
     /// Tells the machine what was read and written, and the time.
     fn tell(&mut self, conn: &mut Connection, now: Instant, read: Read) {
-        let mut moved = read.bytes;
+        let mut moved = read.bytes.then_some(now);
         if read.bytes {
             conn.handle_read(now);
         }
@@ -168,12 +168,13 @@ impl Driver {
             Ok(None) => {}
             Ok(Some(at)) => {
                 conn.handle_written(at, !self.pipe.batch.is_empty());
-                moved = true;
+                // It may have been some time ago: this turn may be that of an alarm.
+                moved = moved.or(Some(at));
             }
             Err(what) => conn.handle_transport_end(self.pipe.written(), &what),
         }
-        if moved {
-            self.rest.disturb(now);
+        if let Some(at) = moved {
+            self.rest.disturb(at);
         }
         if read.much {
             self.rest.has_traffic();
