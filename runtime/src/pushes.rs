@@ -90,7 +90,7 @@ impl<Q: Message> Pushes<Q> {
             Ok(Ended::Ran(result)) => under_way.done(result),
             Ok(Ended::NotRead(status)) => {
                 under_way.done(Ok(()));
-                context.session().shared().with(|state| state.conn.push_dropped());
+                context.session().shared().with(|state| state.conn.pushes_dropped(1));
                 trace_push(context, &status);
             }
             Err(()) => {}
@@ -125,11 +125,8 @@ impl PushesIn {
     fn renew(&mut self) {
         let context = self.context.another();
         self.turn.runs_in(context.core());
-        let before = std::mem::replace(&mut self.context, context);
+        self.context = context;
         self.holders = self.context.holders();
-        // What a handler left beside its push may panic when it is dropped.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(before)));
-        let _ = caught(&self.context, dropped);
     }
 }
 

@@ -181,7 +181,7 @@ impl Status {
         self
     }
 
-    /// The metadata that came with it.
+    /// The metadata that came with it, or was set.
     #[must_use]
     pub fn all_metadata(&self) -> &Metadata {
         &self.0.metadata
@@ -212,7 +212,7 @@ impl Status {
         self
     }
 
-    /// When trying again may help, if the other end said so.
+    /// When trying again may help, if the other end said so, or [`retry_after`](Self::retry_after) was set.
     #[must_use]
     pub fn retry_hint(&self) -> Option<Duration> {
         self.0.retry_after

@@ -119,7 +119,7 @@ impl Connection {
     /// A push that is not run counts as taken when it ends (wire 10.4).
     fn push_ends_dropped(&mut self) {
         self.lanes.taken += 1;
-        self.push_dropped();
+        self.pushes_dropped(1);
     }
 
     /// After our FINAL no push counts any more: what is under way is let go of (wire 11.3).

@@ -258,7 +258,7 @@ impl Connection {
     }
 
     /// Pushes that were not run because nobody serves them, or they were refused.
-    pub(crate) fn push_dropped(&mut self) {
-        self.lanes.dropped += 1;
+    pub(crate) fn pushes_dropped(&mut self, count: u64) {
+        self.lanes.dropped += count;
     }
 }

@@ -126,8 +126,8 @@ impl Runner {
                     self.now = clock::now();
                     self.burst = (queue.ready.len() / 2).clamp(*BURST.start(), *BURST.end());
                 }
-                // Calls are quick where they are run here, so one look at the clock does for some.
-                if self.burst % CALLS == 0 || matches!(job, Job::Lane(_)) {
+                // Calls are quick where they are run here, so one look at the clock does for some of them.
+                if self.burst % CALLS == 0 || self.polled.is_none() || matches!(job, Job::Lane(_)) {
                     self.now = clock::now();
                 }
                 let now = self.now;
@@ -150,6 +150,7 @@ impl Runner {
             queue.busy_since = None;
             queue.any_stopped = false;
             if queue.freed == 0 {
+                self.replies = Replies::Made;
                 // Who began tasks comes once more (see `poll`).
                 let leaves = !self.begun_tasks && !self.shared.runs.stays();
                 let asleep = (!leaves).then(|| cx.waker().clone());

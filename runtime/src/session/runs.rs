@@ -163,7 +163,7 @@ impl Runs {
         let freed = std::mem::take(&mut self.queue.lock().freed);
         if freed > 0 {
             shared.with(|state| {
-                state.has_gathered = replies == Replies::Made;
+                state.has_gathered |= replies == Replies::Made;
                 state.conn.free_calls(freed);
             });
         }

@@ -95,7 +95,7 @@ impl Runner {
             handling.unwrap_or_else(Handling::done)
         });
         if !served {
-            self.drop_push(context.route(), &Status::unimplemented("nobody serves this push here"));
+            self.dropped(1, context.route(), &Status::unimplemented("nobody serves this push here"));
         }
         Some((pending?, Arc::clone(context.core())))
     }
@@ -106,15 +106,17 @@ impl Runner {
         mut messages: Messages,
         (route, why): (&str, &Status),
     ) -> Option<T> {
+        let mut count = 0;
         while let Some((_, cost)) = messages.next() {
             turn.handed_on(cost);
-            self.drop_push(route, why);
+            count += 1;
         }
+        self.dropped(count, route, why);
         None
     }
 
-    fn drop_push(&self, route: &str, why: &Status) {
-        self.shared.with(|state| state.conn.push_dropped());
-        tracing::debug!(route, peer = %self.shared.peer, %why, "a push was dropped");
+    fn dropped(&self, count: u64, route: &str, why: &Status) {
+        self.shared.with(|state| state.conn.pushes_dropped(count));
+        tracing::debug!(route, peer = %self.shared.peer, %why, count, "pushes were dropped");
     }
 }
