@@ -1,5 +1,6 @@
 //! What the driver reads: bytes, and the frames in them.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
@@ -23,6 +24,8 @@ const ROOM: usize = 16 << 10;
 const ROOM_BUSY: usize = 64 << 10;
 /// Room to read into while large messages come: each read makes the kernel tell the sender of the room, and costs both.
 const ROOM_LARGE: usize = 256 << 10;
+/// Of the buffers that were full, so many are kept.
+const SHARED: usize = 4;
 /// So many reads without a large message, and the buffer is one for small ones again.
 const LARGE_READS: u32 = 64;
 
@@ -31,6 +34,9 @@ pub(super) struct Input {
     buffer: BytesMut,
     /// How many reads more `buffer` is one for large messages; 0: it is not. Nothing shares one for large messages.
     large: u32,
+    /// Handles of no length on buffers that messages shared when they were full. Asked of the allocator each time, they
+    /// would be given back to the system and faulted in anew.
+    shared: VecDeque<BytesMut>,
     frames: Vec<Frame>,
     broken: Option<FrameError>,
 }
@@ -77,6 +83,7 @@ impl Input {
             decoder: Decoder::new(frame_limit),
             buffer: BytesMut::new(),
             large: 0,
+            shared: VecDeque::new(),
             frames: Vec::new(),
             broken: None,
         }
@@ -140,9 +147,23 @@ impl Input {
                 // No more than it has, if that is enough: then what is there is moved to the front.
                 self.buffer.reserve(needed.max(ROOM_LARGE.saturating_sub(len)));
             }
-        } else if spare < ROOM {
-            self.buffer.reserve(ROOM_BUSY);
+        } else if spare < ROOM && !self.buffer.try_reclaim(ROOM_BUSY) {
+            self.renew(len + ROOM_BUSY);
         }
+    }
+
+    /// Messages that are still held share the buffer: one whose messages have all gone takes its place, or a new one.
+    fn renew(&mut self, capacity: usize) {
+        let free = (0..self.shared.len()).rev().find(|at| self.shared[*at].try_reclaim(capacity));
+        let buffer = free.and_then(|at| self.shared.remove(at));
+        let mut buffer = buffer.unwrap_or_else(|| BytesMut::with_capacity(capacity));
+        buffer.extend_from_slice(&self.buffer);
+        let mut shared = std::mem::replace(&mut self.buffer, buffer);
+        shared.clear();
+        if self.shared.len() == SHARED {
+            self.shared.pop_front();
+        }
+        self.shared.push_back(shared);
     }
 
     /// Another buffer of this size. What is copied out of one for large messages would otherwise keep all of it alive.
@@ -182,7 +203,7 @@ impl Input {
 
     /// Gives memory back: nothing is going on.
     pub(super) fn shrink(&mut self) {
-        self.frames = Vec::new();
+        (self.frames, self.shared) = (Vec::new(), VecDeque::new());
         if self.buffer.is_empty() {
             (self.buffer, self.large) = (BytesMut::new(), 0);
         }
