@@ -147,6 +147,9 @@ impl Input {
                 // No more than it has, if that is enough: then what is there is moved to the front.
                 self.buffer.reserve(needed.max(ROOM_LARGE.saturating_sub(len)));
             }
+        } else if self.buffer.capacity() == 0 && self.shared.is_empty() {
+            // There is none yet.
+            self.buffer.reserve(ROOM_BUSY);
         } else if spare < ROOM && !self.buffer.try_reclaim(ROOM_BUSY) {
             self.renew(len + ROOM_BUSY);
         }
@@ -207,5 +210,40 @@ impl Input {
         if self.buffer.is_empty() {
             (self.buffer, self.large) = (BytesMut::new(), 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills the buffer to where there is too little room, and takes all of it as messages that are held.
+    fn fill(input: &mut Input) -> BytesMut {
+        let spare = input.buffer.capacity() - input.buffer.len();
+        input.buffer.resize(input.buffer.len() + spare - ROOM / 2, 7);
+        input.buffer.split()
+    }
+
+    #[test]
+    fn of_the_buffers_that_messages_share_four_are_kept_and_one_that_is_free_is_used_again() {
+        let mut input = Input::new(64 << 10);
+        input.make_room();
+        let mut held = Vec::new();
+        for full in 1..=SHARED + 2 {
+            held.push(fill(&mut input));
+            input.make_room();
+            assert_eq!(input.shared.len(), full.min(SHARED));
+            assert!(input.buffer.capacity() >= ROOM_BUSY && input.buffer.is_empty());
+        }
+        // Their messages go, those of the last one first.
+        let freed = held.pop().map(|message| message.as_ptr()).unwrap();
+        let last = fill(&mut input);
+        input.make_room();
+        assert_eq!(input.shared.len(), SHARED);
+        input.buffer.extend_from_slice(b"again");
+        assert_eq!(input.buffer.as_ptr(), freed);
+        drop((held, last));
+        input.shrink();
+        assert!(input.shared.is_empty());
     }
 }
