@@ -41,6 +41,8 @@ pub fn all() -> Vec<Case> {
     let current = |in_flight| on(Runtime::CurrentThread, calls(in_flight));
     let no_lifo = |in_flight| on(Runtime::NoLifo, calls(in_flight));
     let large = Job { size: 1 << 20, in_flight: 16, ..Job::default() };
+    let stream = |kind| move |size| Job { kind, size, ..Job::default() };
+    let [down, up, both] = [Kind::StreamDown, Kind::StreamUp, Kind::StreamBoth].map(stream);
     let mixed = Job { burn_us: 5_000, ..kind(Kind::Mixed) };
     let work = Job { burn_us: 50, ..kind(Kind::Work) };
     vec![
@@ -55,6 +57,20 @@ pub fn all() -> Vec<Case> {
         quick("4k", "4 KiB, 64 in flight", Job { size: 4_096, ..calls(64) }),
         quick("1m", "1 MiB, 16 in flight", large),
         quick("push", "one-way, 110 B, one await a message; messages/s", kind(Kind::Push)),
+        quick("stream-down", "110 B, one stream from the server, one await an item; items/s", down(110)),
+        case("stream-down-4k", "4 KiB, one stream from the server, one await an item; items/s", down(4_096)),
+        quick("stream-up", "110 B, one stream to the server, one await an item; items/s", up(110)),
+        case("stream-up-4k", "4 KiB, one stream to the server, one await an item; items/s", up(4_096)),
+        quick(
+            "stream-both",
+            "110 B, one stream there and back, each item echoed; items/s that came back",
+            both(110),
+        ),
+        case(
+            "stream-both-4k",
+            "4 KiB, one stream there and back, each item echoed; items/s that came back",
+            both(4_096),
+        ),
         case("conns16", "110 B, 16 connections with 64 in flight each", Job { connections: 16, ..calls(64) }),
         case(
             "bidi",

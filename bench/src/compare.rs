@@ -20,6 +20,7 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Error> {
     plan.get_peers(peers, how)?;
     for case in &plan.cases {
         println!("{}", plan.line(&case.name, slice::from_ref(case), &case.about));
+        plan.absent(case).inspect(|absent| println!("{absent}"));
     }
     println!("{}\n", plan.total());
     if how.plan {

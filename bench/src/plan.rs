@@ -55,6 +55,13 @@ impl Plan {
         self.peers.iter().filter(|built| built.about.can.contains(&case.job.kind))
     }
 
+    /// Those that take no part in a case, in a line of their own; nothing if all do, or if they are not built.
+    pub fn absent(&self, case: &Case) -> Option<String> {
+        let cannot = |built: &&Built| !built.about.can.contains(&case.job.kind);
+        let names: Vec<&str> = self.peers.iter().filter(cannot).map(|built| built.peer.name).collect();
+        (!names.is_empty()).then(|| format!("{:<14} not taking part: {}", "", names.join(", ")))
+    }
+
     pub fn how(&self) -> String {
         let seconds = self.window_ms as f64 / 1e3;
         format!(

@@ -7,13 +7,14 @@
 //! ```
 
 mod closed;
+mod flow;
 mod idle;
 mod measure;
 mod open;
 mod payload;
 mod peer;
-mod push;
 mod runtime;
+mod source;
 mod usage;
 
 use std::env;
@@ -22,9 +23,10 @@ use std::process::ExitCode;
 pub use bench_job::{About, Job, Kind, Place, Runtime, Sample};
 
 pub use crate::closed::count_calls;
+pub use crate::flow::Wanted;
 pub use crate::payload::{Checked, Payload};
 pub use crate::peer::{Client, Error, Peer, Result, unsupported};
-pub use crate::push::{Receipts, Source, Tally};
+pub use crate::source::{Receipts, Source, Supply, Tally};
 pub use crate::usage::burn;
 
 /// The `main` of a peer's binary.
@@ -49,6 +51,9 @@ fn start<P: Peer>() -> Result<String> {
         "about" => {
             let about = About { can: P::CAN.to_vec(), current_thread_only: P::CURRENT_THREAD_ONLY };
             Ok(serde_json::to_string(&about)?)
+        }
+        "server" | "client" if !P::CAN.contains(&job.kind) => {
+            Err(format!("this peer takes no part in {:?}", job.kind).into())
         }
         "server" => {
             runtime::block_on::<P, _>(job.server, P::serve(job))?;

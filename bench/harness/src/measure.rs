@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use tokio::time::sleep;
 
 use crate::usage::{machine_cpu_s, memory_kib, segments, usage};
-use crate::{Error, Peer, Result, closed, idle, open, push};
+use crate::{Error, Peer, Result, closed, flow, idle, open};
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub(crate) async fn measure<P: Peer>(mut job: Job) -> Result<Sample> {
     let mut sample = match job.kind {
         Kind::Echo | Kind::Full | Kind::Work | Kind::Bidi | Kind::Routes => closed::run::<P>(&job).await?,
         Kind::Mixed => open::run::<P>(&job).await?,
-        Kind::Push => push::run::<P>(&job).await?,
+        Kind::Push | Kind::StreamDown | Kind::StreamUp | Kind::StreamBoth => flow::run::<P>(&job).await?,
         Kind::Idle => idle::run::<P>(&job).await?,
     };
     sample.server_rss_kib = memory_kib(job.server_pid, "VmHWM");

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
-use crate::{Checked, Job, Kind, Payload, Source, Tally};
+use crate::{Checked, Job, Kind, Payload, Source, Tally, Wanted};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -57,6 +57,25 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends all that `source` has, one way; returns when the receiver has it all, with what it counted
     /// ([`Receipts`](crate::Receipts)).
     fn push(&self, source: Source) -> impl Future<Output = Result<Tally>> + Send {
+        drop(source);
+        async { unsupported() }
+    }
+
+    /// Has the server send what a [`Supply`](crate::Supply) of its own gives, as one stream; returns what the server has sent, by
+    /// its own account, and what arrived.
+    fn stream_down(&self, wanted: Wanted) -> impl Future<Output = Result<[Tally; 2]>> + Send {
+        let _ = wanted;
+        async { unsupported() }
+    }
+
+    /// Sends all that `source` has, as one stream; returns what the server counted.
+    fn stream_up(&self, source: Source) -> impl Future<Output = Result<Tally>> + Send {
+        drop(source);
+        async { unsupported() }
+    }
+
+    /// The same as a stream both ways, whose other end gives each message back as it comes; returns what came back.
+    fn stream_both(&self, source: Source) -> impl Future<Output = Result<Tally>> + Send {
         drop(source);
         async { unsupported() }
     }

@@ -64,6 +64,12 @@ pub enum Kind {
     Mixed,
     /// One-way messages, one after the other.
     Push,
+    /// One stream from the server, as long as it lasts.
+    StreamDown,
+    /// One stream to the server.
+    StreamUp,
+    /// One stream each way in one call, the server giving back each message as it comes.
+    StreamBoth,
     /// Closed loops from both ends of the connection.
     Bidi,
     /// Connections that do nothing.

@@ -6,7 +6,7 @@ use protox::prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let set = PathBuf::from(std::env::var("OUT_DIR")?).join("schemas.bin");
-    let files = ["bench.proto", "upload.proto"];
+    let files = ["bench.proto", "upload.proto", "streams.proto"];
     std::fs::write(&set, protox::compile(files, ["../../schemas"])?.encode_to_vec())?;
     println!("cargo:rerun-if-changed=../../schemas");
     let config = connectrpc_build::Config::new().files(&files).descriptor_set(set);

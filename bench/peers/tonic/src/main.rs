@@ -1,9 +1,11 @@
-//! tonic: gRPC over HTTP/2.
+//! tonic: gRPC over HTTP/2. Its streams come from iterators, and an echo gives back the stream that it gets: there is no quicker way.
 
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, burn};
+use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Supply, burn};
+use tokio_stream::Stream;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -13,9 +15,11 @@ mod proto {
 }
 use proto::bench_client::BenchClient;
 use proto::bench_server::{Bench, BenchServer};
+use proto::streams_client::StreamsClient;
+use proto::streams_server::{Streams, StreamsServer};
 use proto::upload_client::UploadClient;
 use proto::upload_server::{Upload, UploadServer};
-use proto::{Packet, Tally};
+use proto::{Nothing, Packet, Tally, Wanted};
 
 /// The default, 4 MiB, would do; this is what it is often set to.
 const LARGEST: usize = 64 << 20;
@@ -23,6 +27,9 @@ const LARGEST: usize = 64 << 20;
 struct Tonic;
 
 struct Handlers;
+
+#[derive(Default)]
+struct Flows(Supply);
 
 #[tonic::async_trait]
 impl Bench for Handlers {
@@ -47,17 +54,64 @@ impl Bench for Handlers {
 #[tonic::async_trait]
 impl Upload for Handlers {
     async fn upload(&self, request: Request<Streaming<Packet>>) -> Result<Response<Tally>, Status> {
-        let (mut packets, receipts) = (request.into_inner(), Receipts::default());
-        while let Some(packet) = packets.message().await? {
-            receipts.add(packet.seq, &packet.body);
-        }
-        let bench_harness::Tally { count, sum, in_order } = receipts.tally();
-        Ok(Response::new(Tally { count, sum, in_order }))
+        Ok(Response::new(tell(tally(request.into_inner()).await?)))
+    }
+}
+
+/// What comes, until the stream ends.
+async fn tally(mut packets: Streaming<Packet>) -> Result<bench_harness::Tally, Status> {
+    let receipts = Receipts::default();
+    while let Some(packet) = packets.message().await? {
+        receipts.add(packet.seq, &packet.body);
+    }
+    Ok(receipts.tally())
+}
+
+fn tell(bench_harness::Tally { count, sum, in_order }: bench_harness::Tally) -> Tally {
+    Tally { count, sum, in_order }
+}
+
+fn told(Tally { count, sum, in_order }: Tally) -> bench_harness::Tally {
+    bench_harness::Tally { count, sum, in_order }
+}
+
+#[tonic::async_trait]
+impl Streams for Flows {
+    type DownStream = Pin<Box<dyn Stream<Item = Result<Packet, Status>> + Send>>;
+    type BothStream = Streaming<Packet>;
+
+    async fn down(&self, request: Request<Wanted>) -> Result<Response<Self::DownStream>, Status> {
+        let Wanted { size, millis } = request.into_inner();
+        let wanted = bench_harness::Wanted { size: size as usize, time: Duration::from_millis(millis) };
+        let packets = self.0.source(wanted).map(|payload| Ok(packet(&payload)));
+        Ok(Response::new(Box::pin(tokio_stream::iter(packets))))
+    }
+
+    async fn sent(&self, _: Request<Nothing>) -> Result<Response<Tally>, Status> {
+        Ok(Response::new(tell(self.0.sent())))
+    }
+
+    async fn up(&self, request: Request<Streaming<Packet>>) -> Result<Response<Tally>, Status> {
+        Ok(Response::new(tell(tally(request.into_inner()).await?)))
+    }
+
+    async fn both(&self, request: Request<Streaming<Packet>>) -> Result<Response<Streaming<Packet>>, Status> {
+        Ok(Response::new(request.into_inner()))
     }
 }
 
 impl Peer for Tonic {
-    const CAN: &'static [Kind] = &[Kind::Echo, Kind::Full, Kind::Work, Kind::Mixed, Kind::Push, Kind::Idle];
+    const CAN: &'static [Kind] = &[
+        Kind::Echo,
+        Kind::Full,
+        Kind::Work,
+        Kind::Mixed,
+        Kind::Push,
+        Kind::StreamDown,
+        Kind::StreamUp,
+        Kind::StreamBoth,
+        Kind::Idle,
+    ];
 
     type Client = Clients;
 
@@ -65,7 +119,8 @@ impl Peer for Tonic {
         let bench = BenchServer::new(Handlers).max_decoding_message_size(LARGEST);
         // Its default, 200, would hold `c1024` back.
         let mut server = Server::builder().tcp_nodelay(true).max_concurrent_streams(4_096);
-        server.add_service(bench).add_service(UploadServer::new(Handlers)).serve(job.addr).await?;
+        let server = server.add_service(bench).add_service(UploadServer::new(Handlers));
+        server.add_service(StreamsServer::new(Flows::default())).serve(job.addr).await?;
         Ok(())
     }
 
@@ -73,7 +128,8 @@ impl Peer for Tonic {
         let endpoint = Endpoint::from_shared(format!("http://{}", job.addr))?.tcp_nodelay(true);
         let channel = endpoint.connect().await?;
         let bench = BenchClient::new(channel.clone()).max_decoding_message_size(LARGEST);
-        Ok(Clients { bench, upload: UploadClient::new(channel) })
+        let upload = UploadClient::new(channel.clone());
+        Ok(Clients { bench, upload, streams: StreamsClient::new(channel) })
     }
 }
 
@@ -81,6 +137,7 @@ impl Peer for Tonic {
 struct Clients {
     bench: BenchClient<Channel>,
     upload: UploadClient<Channel>,
+    streams: StreamsClient<Channel>,
 }
 
 fn packet(payload: &Payload) -> Packet {
@@ -108,8 +165,24 @@ impl Client for Clients {
 
     async fn push(&self, source: Source) -> Result<bench_harness::Tally> {
         let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
-        let Tally { count, sum, in_order } = self.upload.clone().upload(packets).await?.into_inner();
-        Ok(bench_harness::Tally { count, sum, in_order })
+        Ok(told(self.upload.clone().upload(packets).await?.into_inner()))
+    }
+
+    async fn stream_down(&self, wanted: bench_harness::Wanted) -> Result<[bench_harness::Tally; 2]> {
+        let asked = Wanted { size: wanted.size as u32, millis: wanted.time.as_millis() as u64 };
+        let arrived = tally(self.streams.clone().down(asked).await?.into_inner()).await?;
+        let sent = self.streams.clone().sent(Nothing {}).await?.into_inner();
+        Ok([told(sent), arrived])
+    }
+
+    async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
+        let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
+        Ok(told(self.streams.clone().up(packets).await?.into_inner()))
+    }
+
+    async fn stream_both(&self, source: Source) -> Result<bench_harness::Tally> {
+        let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
+        Ok(tally(self.streams.clone().both(packets).await?.into_inner()).await?)
     }
 }
 

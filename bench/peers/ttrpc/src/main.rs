@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, burn};
+use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Supply, burn};
 use futures::stream;
 use tokio::net::{TcpListener, TcpStream};
 use ttrpc::r#async::transport::{Listener, Socket};
-use ttrpc::r#async::{Server, ServerStreamReceiver, TtrpcContext};
+use ttrpc::r#async::{Server, ServerStream, ServerStreamReceiver, ServerStreamSender, TtrpcContext};
 use ttrpc::{Code, context};
 
 #[allow(clippy::all, clippy::too_many_lines, clippy::needless_pass_by_value)]
@@ -18,6 +18,8 @@ mod proto {
 }
 use proto::bench::{Packet, Tally};
 use proto::bench_ttrpc::{Bench, BenchClient, create_bench};
+use proto::streams::{Nothing, Wanted};
+use proto::streams_ttrpc::{Streams, StreamsClient, create_streams};
 use proto::upload_ttrpc::{Upload, UploadClient, create_upload};
 
 struct Ttrpc;
@@ -48,22 +50,74 @@ impl Bench for Handlers {
 
 #[async_trait]
 impl Upload for Handlers {
-    async fn upload(
+    async fn upload(&self, _: &TtrpcContext, packets: ServerStreamReceiver<Packet>) -> ttrpc::Result<Tally> {
+        tally(packets).await
+    }
+}
+
+/// What comes, until the stream ends.
+async fn tally(mut packets: ServerStreamReceiver<Packet>) -> ttrpc::Result<Tally> {
+    let receipts = Receipts::default();
+    while let Some(packet) = packets.recv().await? {
+        receipts.add(packet.seq, &packet.body);
+    }
+    Ok(tell(receipts.tally()))
+}
+
+fn tell(bench_harness::Tally { count, sum, in_order }: bench_harness::Tally) -> Tally {
+    Tally { count, sum, in_order, ..Tally::default() }
+}
+
+fn told(tally: &Tally) -> bench_harness::Tally {
+    bench_harness::Tally { count: tally.count, sum: tally.sum, in_order: tally.in_order }
+}
+
+#[derive(Default)]
+struct Flows(Supply);
+
+#[async_trait]
+impl Streams for Flows {
+    async fn down(
         &self,
         _: &TtrpcContext,
-        mut packets: ServerStreamReceiver<Packet>,
-    ) -> ttrpc::Result<Tally> {
-        let receipts = Receipts::default();
-        while let Some(packet) = packets.recv().await? {
-            receipts.add(packet.seq, &packet.body);
+        wanted: Wanted,
+        out: ServerStreamSender<Packet>,
+    ) -> ttrpc::Result<()> {
+        let (size, time) = (wanted.size as usize, Duration::from_millis(wanted.millis));
+        for payload in self.0.source(bench_harness::Wanted { size, time }) {
+            out.send(&packet(&payload)).await?;
         }
-        let bench_harness::Tally { count, sum, in_order } = receipts.tally();
-        Ok(Tally { count, sum, in_order, ..Tally::default() })
+        Ok(())
+    }
+
+    async fn sent(&self, _: &TtrpcContext, _: Nothing) -> ttrpc::Result<Tally> {
+        Ok(tell(self.0.sent()))
+    }
+
+    async fn up(&self, _: &TtrpcContext, packets: ServerStreamReceiver<Packet>) -> ttrpc::Result<Tally> {
+        tally(packets).await
+    }
+
+    async fn both(&self, _: &TtrpcContext, mut both: ServerStream<Packet, Packet>) -> ttrpc::Result<()> {
+        while let Some(packet) = both.recv().await? {
+            both.send(&packet).await?;
+        }
+        Ok(())
     }
 }
 
 impl Peer for Ttrpc {
-    const CAN: &'static [Kind] = &[Kind::Echo, Kind::Full, Kind::Work, Kind::Mixed, Kind::Push, Kind::Idle];
+    const CAN: &'static [Kind] = &[
+        Kind::Echo,
+        Kind::Full,
+        Kind::Work,
+        Kind::Mixed,
+        Kind::Push,
+        Kind::StreamDown,
+        Kind::StreamUp,
+        Kind::StreamBoth,
+        Kind::Idle,
+    ];
 
     type Client = Clients;
 
@@ -78,6 +132,7 @@ impl Peer for Ttrpc {
         let server = Server::new().add_listener(Listener::new(accepted));
         let mut server =
             server.register_service(create_bench(handlers.clone())).register_service(create_upload(handlers));
+        server = server.register_service(create_streams(Arc::new(Flows::default())));
         server.start().await?;
         std::future::pending().await
     }
@@ -86,7 +141,8 @@ impl Peer for Ttrpc {
         let stream = TcpStream::connect(job.addr).await?;
         stream.set_nodelay(true)?;
         let client = ttrpc::r#async::Client::new(Socket::new(stream));
-        Ok(Clients { bench: BenchClient::new(client.clone()), upload: UploadClient::new(client) })
+        let (bench, upload) = (BenchClient::new(client.clone()), UploadClient::new(client.clone()));
+        Ok(Clients { bench, upload, streams: StreamsClient::new(client) })
     }
 }
 
@@ -94,6 +150,7 @@ impl Peer for Ttrpc {
 struct Clients {
     bench: BenchClient,
     upload: UploadClient,
+    streams: StreamsClient,
 }
 
 fn packet(payload: &Payload) -> Packet {
@@ -124,8 +181,47 @@ impl Client for Clients {
         for payload in source {
             upload.send(&packet(&payload)).await?;
         }
-        let Tally { count, sum, in_order, .. } = upload.close_and_recv().await?;
-        Ok(bench_harness::Tally { count, sum, in_order })
+        Ok(told(&upload.close_and_recv().await?))
+    }
+
+    async fn stream_down(&self, wanted: bench_harness::Wanted) -> Result<[bench_harness::Tally; 2]> {
+        let (size, millis) = (wanted.size as u32, wanted.time.as_millis() as u64);
+        let asked = Wanted { size, millis, ..Wanted::default() };
+        let mut packets = self.streams.down(context::Context::default(), &asked).await?;
+        let receipts = Receipts::default();
+        while let Some(packet) = packets.recv().await? {
+            receipts.add(packet.seq, &packet.body);
+        }
+        let sent = self.streams.sent(context::Context::default(), &Nothing::default()).await?;
+        Ok([told(&sent), receipts.tally()])
+    }
+
+    async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
+        let mut up = self.streams.up(context::Context::default()).await?;
+        for payload in source {
+            up.send(&packet(&payload)).await?;
+        }
+        Ok(told(&up.close_and_recv().await?))
+    }
+
+    async fn stream_both(&self, source: Source) -> Result<bench_harness::Tally> {
+        let (out, mut back) = self.streams.both(context::Context::default()).await?.split();
+        let sender = tokio::spawn(async move {
+            for payload in source {
+                out.send(&packet(&payload)).await?;
+            }
+            out.close_send().await
+        });
+        let receipts = Receipts::default();
+        loop {
+            match back.recv().await {
+                Ok(packet) => receipts.add(packet.seq, &packet.body),
+                Err(ttrpc::Error::Eof) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        sender.await??;
+        Ok(receipts.tally())
     }
 }
 

@@ -1,12 +1,9 @@
-//! One-way messages: what is sent, and what the receiver counted.
+//! Messages that flow: what is sent, and what the receiver counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bench_job::{Job, Sample};
-
-use crate::measure::{Used, connect};
-use crate::{Client, Payload, Peer, Result};
+use crate::{Payload, Wanted};
 
 /// Messages in order, until the time is over. An iterator, so that a peer can make a stream of it.
 #[derive(Debug)]
@@ -14,9 +11,13 @@ pub struct Source {
     payload: Payload,
     until: Instant,
     sent: Arc<Mutex<Tally>>,
-    /// What [`sent`](Self::sent) will be told.
+    /// What `sent` will be told.
     tally: Tally,
 }
+
+/// Where sources come from, and what the last of them that ended has given.
+#[derive(Clone, Debug, Default)]
+pub struct Supply(Arc<Mutex<Tally>>);
 
 /// What was sent, or what arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,8 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn add(&mut self, seq: u64, body: &[u8]) {
+    /// One message, when it has been decoded.
+    pub fn add(&mut self, seq: u64, body: &[u8]) {
         self.in_order &= seq == self.count;
         self.count += 1;
         self.sum =
@@ -62,6 +64,23 @@ impl Receipts {
     }
 }
 
+impl Supply {
+    /// Its time begins now.
+    pub fn source(&self, wanted: Wanted) -> Source {
+        Source {
+            payload: Payload::new(wanted.size),
+            until: Instant::now() + wanted.time,
+            sent: Arc::clone(&self.0),
+            tally: Tally::default(),
+        }
+    }
+
+    /// What the last source that ended has given.
+    pub fn sent(&self) -> Tally {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Iterator for Source {
     type Item = Payload;
 
@@ -78,28 +97,27 @@ impl Iterator for Source {
     }
 }
 
-pub(crate) async fn run<P: Peer>(job: &Job) -> Result<Sample> {
-    let client = connect::<P>(job).await?;
-    once::<P>(job, &client, job.warmup_ms).await?;
-    let before = Used::so_far(job.server_pid);
-    let start = Instant::now();
-    let count = once::<P>(job, &client, job.window_ms).await?;
-    // Until the receiver has counted the last one.
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(Used::so_far(job.server_pid).since(before).sample(count, seconds))
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-async fn once<P: Peer>(job: &Job, client: &P::Client, millis: u64) -> Result<u64> {
-    let sent = Arc::new(Mutex::new(Tally::default()));
-    let until = Instant::now() + Duration::from_millis(millis);
-    let source =
-        Source { payload: Payload::new(job.size), until, sent: Arc::clone(&sent), tally: Tally::default() };
-    let client = client.clone();
-    // On a worker, as the tasks of the other kinds.
-    let arrived = P::spawn(async move { client.push(source).await }).await??;
-    let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
-    if arrived != sent {
-        return Err(format!("sent {sent:?}, but {arrived:?} arrived").into());
+    use super::{Receipts, Supply};
+    use crate::Wanted;
+
+    #[test]
+    fn a_message_lost_or_out_of_its_place_shows_in_the_tally() {
+        let supply = Supply::default();
+        let sent: Vec<_> = supply.source(Wanted { size: 110, time: Duration::from_millis(1) }).collect();
+        let tally = |order: &[usize]| {
+            let receipts = Receipts::default();
+            order.iter().for_each(|&at| receipts.add(sent[at].seq, &sent[at].body));
+            receipts.tally()
+        };
+        let all: Vec<usize> = (0..sent.len()).collect();
+        assert!(sent.len() >= 64);
+        assert_eq!(tally(&all), supply.sent());
+        assert_ne!(tally(&all[1..]), supply.sent());
+        assert_ne!(tally(&[&all[..3], &all[4..]].concat()), supply.sent());
+        assert!(!tally(&[0, 2, 1]).in_order);
     }
-    Ok(sent.count)
 }
