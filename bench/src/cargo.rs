@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use bench_job::About;
+use bench_job::{About, Job};
 
 use crate::Error;
 use crate::peers::{Peer, bench};
@@ -16,6 +16,14 @@ pub struct Built {
     pub version: String,
     pub program: PathBuf,
     pub about: About,
+}
+
+impl Built {
+    /// Whether it can do what a job asks for, and what goes on beside.
+    pub fn can(&self, job: &Job) -> bool {
+        let can = |kind| self.about.can.contains(&kind);
+        can(job.kind) && job.beside.is_none_or(|beside| can(beside.kind))
+    }
 }
 
 /// A folder of its own: the flags are others than this program's, and cargo would build all anew at each turn.

@@ -37,26 +37,13 @@ fn quick(name: &str, about: &str, job: Job) -> Case {
 }
 
 pub fn all() -> Vec<Case> {
-    let kind = |kind| Job { kind, ..Job::default() };
-    let current = |in_flight| on(Runtime::CurrentThread, calls(in_flight));
-    let no_lifo = |in_flight| on(Runtime::NoLifo, calls(in_flight));
-    let large = Job { size: 1 << 20, in_flight: 16, ..Job::default() };
+    [calls_and_pushes(), streams()].concat()
+}
+
+fn streams() -> Vec<Case> {
     let stream = |kind| move |size| Job { kind, size, ..Job::default() };
     let [down, up, both] = [Kind::StreamDown, Kind::StreamUp, Kind::StreamBoth].map(stream);
-    let mixed = Job { burn_us: 5_000, ..kind(Kind::Mixed) };
-    let work = Job { burn_us: 50, ..kind(Kind::Work) };
     vec![
-        quick("c1", "110 B, 1 in flight", calls(1)),
-        quick("c64", "110 B, 64 in flight", calls(64)),
-        quick("c1024", "110 B, 1,024 in flight", calls(1_024)),
-        quick("c64-current", "110 B, 64 in flight, current-thread runtimes", current(64)),
-        quick("c1024-current", "110 B, 1,024 in flight, current-thread runtimes", current(1_024)),
-        case("c64-nolifo", "110 B, 64 in flight, tokio's LIFO slot off", no_lifo(64)),
-        case("c1024-nolifo", "110 B, 1,024 in flight, tokio's LIFO slot off", no_lifo(1_024)),
-        quick("workers2", "110 B, 64 in flight, 2 workers each, not pinned", workers(2, 2, calls(64))),
-        quick("4k", "4 KiB, 64 in flight", Job { size: 4_096, ..calls(64) }),
-        quick("1m", "1 MiB, 16 in flight", large),
-        quick("push", "one-way, 110 B, one await a message; messages/s", kind(Kind::Push)),
         quick("stream-down", "110 B, one stream from the server, one await an item; items/s", down(110)),
         case("stream-down-4k", "4 KiB, one stream from the server, one await an item; items/s", down(4_096)),
         quick("stream-up", "110 B, one stream to the server, one await an item; items/s", up(110)),
@@ -71,6 +58,28 @@ pub fn all() -> Vec<Case> {
             "4 KiB, one stream there and back, each item echoed; items/s that came back",
             both(4_096),
         ),
+    ]
+}
+
+fn calls_and_pushes() -> Vec<Case> {
+    let kind = |kind| Job { kind, ..Job::default() };
+    let current = |in_flight| on(Runtime::CurrentThread, calls(in_flight));
+    let no_lifo = |in_flight| on(Runtime::NoLifo, calls(in_flight));
+    let large = Job { size: 1 << 20, in_flight: 16, ..Job::default() };
+    let mixed = Job { burn_us: 5_000, ..kind(Kind::Mixed) };
+    let work = Job { burn_us: 50, ..kind(Kind::Work) };
+    vec![
+        quick("c1", "110 B, 1 in flight", calls(1)),
+        quick("c64", "110 B, 64 in flight", calls(64)),
+        quick("c1024", "110 B, 1,024 in flight", calls(1_024)),
+        quick("c64-current", "110 B, 64 in flight, current-thread runtimes", current(64)),
+        quick("c1024-current", "110 B, 1,024 in flight, current-thread runtimes", current(1_024)),
+        case("c64-nolifo", "110 B, 64 in flight, tokio's LIFO slot off", no_lifo(64)),
+        case("c1024-nolifo", "110 B, 1,024 in flight, tokio's LIFO slot off", no_lifo(1_024)),
+        quick("workers2", "110 B, 64 in flight, 2 workers each, not pinned", workers(2, 2, calls(64))),
+        quick("4k", "4 KiB, 64 in flight", Job { size: 4_096, ..calls(64) }),
+        quick("1m", "1 MiB, 16 in flight", large),
+        quick("push", "one-way, 110 B, one await a message; messages/s", kind(Kind::Push)),
         case("conns16", "110 B, 16 connections with 64 in flight each", Job { connections: 16, ..calls(64) }),
         case(
             "bidi",
@@ -109,6 +118,7 @@ pub fn seconds(job: &Job) -> f64 {
     let work = match job.kind {
         Kind::Mixed => 1.5 * warmup + 2.0 * window,
         Kind::Idle => 2.0 * window + 1.5,
+        Kind::Resting => 2.0 * window + 4.0,
         _ => warmup + window,
     };
     work + 0.1

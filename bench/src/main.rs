@@ -1,5 +1,5 @@
 //! protocall beside its peers: builds them, runs them in turn, writes tables and charts. `compare` has all cases,
-//! `grow` one that grows, `count` counts.
+//! `grow` one that grows, `isolation` what goes on beside, `count` counts.
 
 mod cargo;
 mod cases;
@@ -8,6 +8,7 @@ mod compare;
 mod count;
 mod grow;
 mod growth;
+mod isolation;
 mod lines;
 mod machine;
 mod peers;
@@ -41,6 +42,8 @@ enum Command {
     Compare(Compare),
     /// Lets one thing grow at a time, from 1 to thousands, and draws what a call costs.
     Grow(Grow),
+    /// Measures what calls and streams notice of large messages, and of a stream that nobody reads, on their connection.
+    Isolation(How),
     /// Counts what calls cost in instructions, allocations and task polls, with valgrind.
     Count,
 }
@@ -71,10 +74,10 @@ pub struct How {
     /// Only these peers.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Runs of each peer in each case [default: 3, quick: 2; of grow: 2 and 1].
+    /// Runs of each peer in each case [default: 3, quick: 2; of grow: 2 and 1; of isolation: 3 and 1].
     #[arg(long, value_name = "N")]
     runs: Option<usize>,
-    /// Seconds that count in a run [default: 3, quick: 1; of grow: 1 and 0.5].
+    /// Seconds that count in a run [default: 3, quick: 1; of grow: 1 and 0.5; of isolation: 4 and 2].
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
     /// Where the results go [default: bench/results, or nowhere for a part of the whole].
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Grow(arguments) => grow::grow(&arguments),
+        Command::Isolation(how) => isolation::isolation(&how),
         Command::Count => count::count(),
     };
     match done {

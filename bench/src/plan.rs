@@ -52,13 +52,13 @@ impl Plan {
 
     /// The peers that can do a case.
     fn able(&self, case: &Case) -> impl Iterator<Item = &Built> {
-        self.peers.iter().filter(|built| built.about.can.contains(&case.job.kind))
+        self.peers.iter().filter(|built| built.can(&case.job))
     }
 
     /// Those that take no part in a case, in a line of their own; nothing if all do, or if they are not built.
     pub fn absent(&self, case: &Case) -> Option<String> {
-        let cannot = |built: &&Built| !built.about.can.contains(&case.job.kind);
-        let names: Vec<&str> = self.peers.iter().filter(cannot).map(|built| built.peer.name).collect();
+        let absent = self.peers.iter().filter(|built| !built.can(&case.job));
+        let names: Vec<&str> = absent.map(|built| built.peer.name).collect();
         (!names.is_empty()).then(|| format!("{:<14} not taking part: {}", "", names.join(", ")))
     }
 

@@ -1,4 +1,4 @@
-//! Closed loops: each task has one call in flight, and makes the next when it is answered.
+//! Closed loops: each task has one call in flight, and makes the next when it is answered. Another load may go on beside.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinHandle;
 
 use crate::measure::{Window, connect, histogram, latency};
-use crate::{Checked, Client, Payload, Peer, Result};
+use crate::{Checked, Client, Held, Payload, Peer, Result};
 
 pub(crate) type Latencies = Arc<Mutex<Histogram<u64>>>;
 
@@ -20,8 +20,10 @@ pub(crate) async fn run<P: Peer>(job: &Job) -> Result<Sample> {
     let payload = Payload { burn_us: job.burn_us, ..Payload::new(job.size) };
     let reverse = (job.kind == Kind::Bidi).then(|| (clients[0].clone(), *job));
     let reverse = reverse.map(|(client, job)| P::spawn(async move { client.reverse(&job).await }));
+    let beside = Beside::start::<P>(job, &clients[0], window).await?;
     let tasks = Task { kind: job.kind, payload, window, latencies: Arc::clone(&latencies) };
     finish(tasks.spawn::<P>(clients)).await?;
+    let beside = beside.finish().await?;
     let reversed = match reverse {
         Some(reverse) => reverse.await??,
         None => 0,
@@ -29,7 +31,43 @@ pub(crate) async fn run<P: Peer>(job: &Job) -> Result<Sample> {
     let used = watcher.join().map_err(|_| "the watching thread panicked")?;
     let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
     let sample = used.sample(latencies.len() + reversed, job.window_ms as f64 / 1e3);
-    Ok(Sample { latency: latency(&latencies), ..sample })
+    Ok(Sample { latency: latency(&latencies), beside, ..sample })
+}
+
+/// What goes on beside the load that is measured.
+#[derive(Default)]
+pub(crate) struct Beside {
+    tasks: Vec<JoinHandle<Result<()>>>,
+    latencies: Option<Latencies>,
+    /// Streams that nobody reads.
+    held: Vec<Held>,
+}
+
+impl Beside {
+    /// On this client's connection.
+    pub(crate) async fn start<P: Peer>(job: &Job, client: &P::Client, window: Window) -> Result<Self> {
+        let Some(beside) = job.beside else { return Ok(Self::default()) };
+        let bench_job::Beside { kind, in_flight, size } = beside;
+        if kind == Kind::Unread {
+            let mut held = Vec::new();
+            for _ in 0..in_flight {
+                held.push(client.unread(size).await?);
+            }
+            return Ok(Self { held, ..Self::default() });
+        }
+        let latencies = Arc::new(Mutex::new(histogram()?));
+        let task = Task { kind, payload: Payload::new(size), window, latencies: Arc::clone(&latencies) };
+        let tasks = task.spawn::<P>(vec![client.clone(); in_flight]);
+        Ok(Self { tasks, latencies: Some(latencies), ..Self::default() })
+    }
+
+    /// How much of it was done in the window.
+    pub(crate) async fn finish(self) -> Result<u64> {
+        finish(self.tasks).await?;
+        drop(self.held);
+        let latencies = self.latencies.as_ref();
+        Ok(latencies.map_or(0, |latencies| latencies.lock().unwrap_or_else(PoisonError::into_inner).len()))
+    }
 }
 
 /// Calls made in the window by a closed loop on this client, for an end that was asked to call back.
@@ -77,6 +115,9 @@ impl Task {
     }
 
     async fn run<C: Client>(self, client: C, index: u64) -> Result<()> {
+        if self.kind == Kind::RoundTrips {
+            return client.round_trips(Rounds { task: self, seq: 0, start: Instant::now() }).await;
+        }
         let mut seq = index << 40;
         let mut start = Instant::now();
         while start < self.window.end {
@@ -92,6 +133,27 @@ impl Task {
     }
 }
 
+/// Items of a closed loop over a stream: the next is asked for when the one before is back.
+struct Rounds {
+    task: Task,
+    seq: u64,
+    start: Instant,
+}
+
+impl Iterator for Rounds {
+    type Item = Payload;
+
+    fn next(&mut self) -> Option<Payload> {
+        let (now, Task { payload, window, latencies, .. }) = (Instant::now(), &self.task);
+        if self.seq > 0 && (window.begin..window.end).contains(&now) {
+            record(latencies, self.start, now);
+        }
+        self.seq += 1;
+        self.start = now;
+        (now < window.end).then(|| payload.numbered(self.seq))
+    }
+}
+
 pub(crate) fn record(latencies: &Latencies, start: Instant, end: Instant) {
     let nanos = end.saturating_duration_since(start).as_nanos() as u64;
     latencies.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(nanos.max(1));
@@ -101,6 +163,8 @@ pub(crate) async fn call<C: Client>(client: &C, kind: Kind, payload: Payload) ->
     match kind {
         Kind::Full => client.full(payload).await,
         Kind::Work | Kind::Mixed => client.work(payload).await,
+        Kind::Put => client.put(payload).await,
+        Kind::Get => client.get(payload).await,
         _ => client.echo(payload).await,
     }
 }

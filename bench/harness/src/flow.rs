@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bench_job::{Job, Kind, Sample};
 
-use crate::measure::{Used, connect};
+use crate::closed::Beside;
+use crate::measure::{Used, Window, connect};
 use crate::{Client, Peer, Result, Supply, Tally};
 
 /// What is to flow.
@@ -19,13 +20,16 @@ pub struct Wanted {
 /// One flow to warm up, and one that counts.
 pub(crate) async fn run<P: Peer>(job: &Job) -> Result<Sample> {
     let client = connect::<P>(job).await?;
+    let window = Window::from_now(job.warmup_ms, job.window_ms);
+    let beside = Beside::start::<P>(job, &client, window).await?;
     once::<P>(job, &client, job.warmup_ms).await?;
     let before = Used::so_far(job.server_pid);
     let start = Instant::now();
     let count = once::<P>(job, &client, job.window_ms).await?;
     // Until the receiver has counted the last one.
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Used::so_far(job.server_pid).since(before).sample(count, seconds))
+    let used = Used::so_far(job.server_pid).since(before);
+    Ok(Sample { beside: beside.finish().await?, ..used.sample(count, seconds) })
 }
 
 /// How many have arrived where they were to arrive: all, in order, or it fails.

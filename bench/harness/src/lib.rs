@@ -20,12 +20,12 @@ mod usage;
 use std::env;
 use std::process::ExitCode;
 
-pub use bench_job::{About, Job, Kind, Place, Runtime, Sample};
+pub use bench_job::{About, Beside, Job, Kind, Place, Runtime, Sample};
 
 pub use crate::closed::count_calls;
 pub use crate::flow::Wanted;
-pub use crate::payload::{Checked, Payload};
-pub use crate::peer::{Client, Error, Peer, Result, unsupported};
+pub use crate::payload::{Checked, Payload, digest};
+pub use crate::peer::{Client, Error, Held, Peer, Result, unsupported};
 pub use crate::source::{Receipts, Source, Supply, Tally};
 pub use crate::usage::burn;
 
@@ -52,8 +52,9 @@ fn start<P: Peer>() -> Result<String> {
             let about = About { can: P::CAN.to_vec(), current_thread_only: P::CURRENT_THREAD_ONLY };
             Ok(serde_json::to_string(&about)?)
         }
-        "server" | "client" if !P::CAN.contains(&job.kind) => {
-            Err(format!("this peer takes no part in {:?}", job.kind).into())
+        "server" | "client" if !can::<P>(&job) => {
+            let beside = job.beside.map_or(String::new(), |beside| format!(" beside {:?}", beside.kind));
+            Err(format!("this peer takes no part in {:?}{beside}", job.kind).into())
         }
         "server" => {
             runtime::block_on::<P, _>(job.server, P::serve(job))?;
@@ -65,4 +66,8 @@ fn start<P: Peer>() -> Result<String> {
         }
         _ => Err("say `about`, `server JOB` or `client JOB`".into()),
     }
+}
+
+fn can<P: Peer>(job: &Job) -> bool {
+    P::CAN.contains(&job.kind) && job.beside.is_none_or(|beside| P::CAN.contains(&beside.kind))
 }

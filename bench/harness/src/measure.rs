@@ -20,9 +20,12 @@ pub(crate) async fn measure<P: Peer>(mut job: Job) -> Result<Sample> {
     }
     let mut sample = match job.kind {
         Kind::Echo | Kind::Full | Kind::Work | Kind::Bidi | Kind::Routes => closed::run::<P>(&job).await?,
+        Kind::Put | Kind::Get | Kind::RoundTrips => closed::run::<P>(&job).await?,
         Kind::Mixed => open::run::<P>(&job).await?,
         Kind::Push | Kind::StreamDown | Kind::StreamUp | Kind::StreamBoth => flow::run::<P>(&job).await?,
         Kind::Idle => idle::run::<P>(&job).await?,
+        Kind::Resting => idle::streams::<P>(&job).await?,
+        Kind::Unread => return Err("streams that nobody reads are nothing by themselves".into()),
     };
     sample.server_rss_kib = memory_kib(job.server_pid, "VmHWM");
     Ok(sample)

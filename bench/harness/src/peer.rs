@@ -1,5 +1,6 @@
 //! What a peer has to offer.
 
+use std::any::Any;
 use std::future::Future;
 
 use tokio::task::JoinHandle;
@@ -8,6 +9,9 @@ use crate::{Checked, Job, Kind, Payload, Source, Tally, Wanted};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A stream that stays as it is until this is dropped.
+pub type Held = Box<dyn Any + Send>;
 
 /// A framework, or a yardstick: a server, and clients of it.
 pub trait Peer: 'static {
@@ -77,6 +81,39 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// The same as a stream both ways, whose other end gives each message back as it comes; returns what came back.
     fn stream_both(&self, source: Source) -> impl Future<Output = Result<Tally>> + Send {
         drop(source);
+        async { unsupported() }
+    }
+
+    /// A call with a large body, answered with the [`digest`](crate::digest) of what came.
+    fn put(&self, payload: Payload) -> impl Future<Output = Result<Checked>> + Send {
+        drop(payload);
+        async { unsupported() }
+    }
+
+    /// A call that is answered with what it brought, but that it brings only how large that is to be.
+    fn get(&self, payload: Payload) -> impl Future<Output = Result<Checked>> + Send {
+        drop(payload);
+        async { unsupported() }
+    }
+
+    /// Sends an item over a stream, awaits it back, and only then asks for the next.
+    fn round_trips(
+        &self,
+        items: impl Iterator<Item = Payload> + Send,
+    ) -> impl Future<Output = Result<()>> + Send {
+        drop(items);
+        async { unsupported() }
+    }
+
+    /// Opens a stream on which the server sends messages of so many bytes without end, and reads nothing of it.
+    fn unread(&self, size: usize) -> impl Future<Output = Result<Held>> + Send {
+        let _ = size;
+        async { unsupported() }
+    }
+
+    /// Opens a stream both ways, has one item go there and back, and leaves it open.
+    fn rest(&self, payload: Payload) -> impl Future<Output = Result<Held>> + Send {
+        drop(payload);
         async { unsupported() }
     }
 

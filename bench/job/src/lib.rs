@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct Job {
     pub addr: SocketAddr,
     pub kind: Kind,
+    /// What else goes on over the first connection meanwhile.
+    pub beside: Option<Beside>,
     pub server: Place,
     pub client: Place,
-    /// The whole encoded message, in bytes.
+    /// The whole encoded message, in bytes, or about that.
     pub size: usize,
     pub connections: usize,
     /// Calls in flight on each connection.
@@ -26,6 +28,15 @@ pub struct Job {
     pub burn_us: u32,
     /// The server's process, whose CPU and memory the client reads; 0: its own, for runs by hand.
     pub server_pid: u32,
+}
+
+/// Another load, or a burden, on the same connection.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Beside {
+    pub kind: Kind,
+    pub in_flight: usize,
+    pub size: usize,
 }
 
 /// Where a process runs.
@@ -68,6 +79,16 @@ pub enum Kind {
     StreamDown,
     /// One stream to the server.
     StreamUp,
+    /// Closed loop of calls whose messages are large, with a short answer.
+    Put,
+    /// Closed loop of short calls whose answers are large.
+    Get,
+    /// Streams from the server that nobody reads, as long as the run takes; only beside something else.
+    Unread,
+    /// Closed loop of items over one stream there and back.
+    RoundTrips,
+    /// Open streams, [`in_flight`](Job::in_flight) of them, on which nothing comes any more.
+    Resting,
     /// One stream each way in one call, the server giving back each message as it comes.
     StreamBoth,
     /// Closed loops from both ends of the connection.
@@ -98,7 +119,9 @@ pub struct Sample {
     pub server: Usage,
     /// The most memory that the server had.
     pub server_rss_kib: u64,
-    /// What each idle connection cost the server and the client, of [`Kind::Idle`].
+    /// What was answered of the load beside it.
+    pub beside: u64,
+    /// What each idle connection cost the server and the client, of [`Kind::Idle`]; each stream, of [`Kind::Resting`].
     pub kib_per_connection: Option<[f64; 2]>,
     /// TCP segments that left, from either end (and from anything else in the same network namespace).
     pub segments: u64,
@@ -127,6 +150,7 @@ impl Default for Job {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 4_500)),
             kind: Kind::Echo,
+            beside: None,
             server: Place { cpu: Some(0), ..Place::default() },
             client: Place { cpu: Some(1), ..Place::default() },
             size: 110,

@@ -17,7 +17,7 @@ use connectrpc::{
 };
 use futures::{StreamExt, stream};
 
-#[allow(clippy::all, clippy::too_many_lines, elided_lifetimes_in_paths, unused)]
+#[allow(clippy::all, clippy::too_many_lines, clippy::use_self, elided_lifetimes_in_paths, unused)]
 mod proto {
     connectrpc::include_generated!();
 }

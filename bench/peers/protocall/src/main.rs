@@ -1,4 +1,7 @@
-//! protocall, as its README shows it: the generated client and trait, `async fn` handlers, every setting at its default.
+//! protocall, as its README shows it: the generated client and trait, `async fn` handlers, every setting at its default but
+//! what messages of many megabytes need.
+
+mod large;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,12 +10,14 @@ use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result,
 use protocall::{Caller, Channel, Context, Router, Server, Status};
 use tokio::time::sleep;
 
+use crate::large::Bodies;
+
 mod proto {
     protocall::include_schema!();
 }
 use proto::bench::v1::{
-    Bench, BenchClient, BenchServer, Loop, Packet, Pushes, PushesClient, PushesServer, Reverse,
-    ReverseClient, ReverseServer, Tally,
+    Bench, BenchClient, BenchServer, LargeClient, LargeServer, Loop, Packet, Pushes, PushesClient,
+    PushesServer, Reverse, ReverseClient, ReverseServer, Tally,
 };
 
 struct Protocall;
@@ -77,8 +82,17 @@ impl Reverse for CallBack {
 }
 
 impl Peer for Protocall {
-    const CAN: &'static [Kind] =
-        &[Kind::Echo, Kind::Full, Kind::Work, Kind::Mixed, Kind::Push, Kind::Bidi, Kind::Idle];
+    const CAN: &'static [Kind] = &[
+        Kind::Echo,
+        Kind::Full,
+        Kind::Work,
+        Kind::Mixed,
+        Kind::Push,
+        Kind::Bidi,
+        Kind::Idle,
+        Kind::Put,
+        Kind::Get,
+    ];
 
     type Client = Clients;
 
@@ -86,17 +100,26 @@ impl Peer for Protocall {
         let router = Router::new()
             .add(BenchServer::new(Handlers))
             .add(PushesServer::new(Counter::default()))
-            .add(ReverseServer::new(CallBack));
-        Server::new(router).listen(format!("tcp://{}", job.addr)).bind().await?.serve().await;
+            .add(ReverseServer::new(CallBack))
+            .add(LargeServer::new(Bodies::default()));
+        let mut server = Server::new(router).listen(format!("tcp://{}", job.addr));
+        if large::needs_limits(&job) {
+            let [message, budget] = large::LIMITS;
+            server = server.max_message(message).receive_budget(budget);
+        }
+        server.bind().await?.serve().await;
         Ok(())
     }
 
     async fn connect(job: &Job) -> Result<Clients> {
-        let channel = Channel::builder(format!("tcp://{}", job.addr));
-        let channel = match job.kind {
-            Kind::Bidi => channel.serve(Router::new().add(BenchServer::new(Handlers))),
-            _ => channel,
-        };
+        let mut channel = Channel::builder(format!("tcp://{}", job.addr));
+        if job.kind == Kind::Bidi {
+            channel = channel.serve(Router::new().add(BenchServer::new(Handlers)));
+        }
+        if large::needs_limits(job) {
+            let [message, budget] = large::LIMITS;
+            channel = channel.max_message(message).receive_budget(budget);
+        }
         Ok(Clients::new(channel.connect().await?.into()))
     }
 }
@@ -106,6 +129,7 @@ struct Clients {
     bench: BenchClient,
     pushes: PushesClient,
     reverse: ReverseClient,
+    large: LargeClient,
 }
 
 impl Clients {
@@ -113,7 +137,8 @@ impl Clients {
         Self {
             bench: BenchClient::new(caller.clone()),
             pushes: PushesClient::new(caller.clone()),
-            reverse: ReverseClient::new(caller),
+            reverse: ReverseClient::new(caller.clone()),
+            large: LargeClient::new(caller),
         }
     }
 }
@@ -153,6 +178,14 @@ impl Client for Clients {
             }
             sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    async fn put(&self, payload: Payload) -> Result<Checked> {
+        large::put(&self.large, &payload).await
+    }
+
+    async fn get(&self, payload: Payload) -> Result<Checked> {
+        large::get(&self.large, &payload).await
     }
 
     async fn reverse(&self, job: &Job) -> Result<u64> {

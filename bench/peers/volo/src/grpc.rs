@@ -1,6 +1,8 @@
 //! volo-grpc, for the streams, which thrift has not: its defaults, but for a window. Streams come from iterators, and an echo gives back the stream that
 //! it gets: there is no quicker way.
 
+#![allow(clippy::result_large_err, reason = "its Status is so large")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ impl bench::Streams for Flows {
         &self,
         request: Request<bench::Wanted>,
     ) -> Result<Response<BoxStream<'static, Result<bench::Packet, Status>>>, Status> {
-        let bench::Wanted { size, millis, .. } = request.into_inner();
+        let bench::Wanted { size, millis } = request.into_inner();
         let source = self.0.source(Wanted { size: size as usize, time: Duration::from_millis(millis) });
         Ok(Response::new(stream::iter(source.map(|payload| Ok(packet(&payload)))).boxed()))
     }
@@ -67,7 +69,7 @@ async fn tally(packets: impl Stream<Item = Result<bench::Packet, Status>>) -> Re
 }
 
 fn tell(Tally { count, sum, in_order }: Tally) -> bench::Tally {
-    bench::Tally { count, sum, in_order, ..bench::Tally::default() }
+    bench::Tally { count, sum, in_order }
 }
 
 fn told(tally: &bench::Tally) -> Tally {
@@ -91,7 +93,7 @@ impl Streams {
 
     pub async fn down(&self, wanted: Wanted) -> Result<[Tally; 2]> {
         let (size, millis) = (wanted.size as u32, wanted.time.as_millis() as u64);
-        let asked = bench::Wanted { size, millis, ..bench::Wanted::default() };
+        let asked = bench::Wanted { size, millis };
         let arrived = tally(self.0.down(asked).await?.into_inner()).await?;
         let sent = self.0.sent(bench::Nothing::default()).await?.into_inner();
         Ok([told(&sent), arrived])
