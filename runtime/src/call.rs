@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::frame::Block;
 use crate::proto::{Answer, Shape};
 use crate::request::{Phase, Request, RouteName, request_setters};
-use crate::session::{CallWait, Outgoing};
+use crate::session::CallWait;
 use crate::{Caller, Code, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 
 /// A call: awaited, it gives the answer or a [`Status`].
@@ -36,6 +36,8 @@ use crate::{Caller, Code, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 /// }
 /// ```
 ///
+/// Several calls that are to leave together go through a [`pipeline`](crate::pipeline()).
+///
 /// # Errors
 /// What the other end answered; or, with [`Status::local`], what failed at this end.
 ///
@@ -43,7 +45,7 @@ use crate::{Caller, Code, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 /// If it is polled again after it gave its answer.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Call<Q: Message, R> {
-    request: Request<Q>,
+    pub(crate) request: Request<Q>,
     answer: PhantomData<fn() -> R>,
 }
 
@@ -79,42 +81,33 @@ impl<Q: Message, R: Message> Call<Q, R> {
             Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
             Poll::Pending => return Poll::Pending,
         }
-        let left = match request.phase {
-            Phase::On { wait: Some(CallWait::Answer(_)), .. } => None,
-            _ => request.left(),
-        };
-        let Phase::On { shared, block, len, wait } = &mut request.phase else { return Poll::Pending };
-        if let Some(CallWait::Answer(number)) = *wait {
-            let answer = shared.poll_answer(number, cx.waker());
-            if answer.is_ready() {
-                *wait = None;
+        if let Phase::On { shared, wait, .. } = &mut request.phase {
+            if let Some(CallWait::Answer(number)) = *wait {
+                let answer = shared.poll_answer(number, cx.waker());
+                if answer.is_ready() {
+                    *wait = None;
+                }
+                return answer.map(Ok);
             }
-            return answer.map(Ok);
         }
-        let Some(message) = &request.message else { return Poll::Pending };
-        let out = Outgoing {
-            route: request.route.open(),
-            shape: Shape::Unary,
-            left,
-            limit: request.limit,
-            block,
-            message,
-            len: *len,
-        };
+        let Some((shared, out, wait)) = request.outgoing(Shape::Unary) else { return Poll::Pending };
         if let Err(status) = shared.advance_call(&out, wait, cx.waker()) {
             return Poll::Ready(Err(status));
         }
-        match wait {
-            Some(CallWait::Room(_)) => request.poll_expired(cx, NO_ROOM).map(Err),
-            _ => {
-                request.message = None;
-                request.sleep = None;
-                Poll::Pending
-            }
-        }
+        self.poll_room(cx).map(Err)
     }
 
-    fn let_go(&mut self) {
+    /// The end of its time, if it waits for room. Otherwise it was sent, and what it was made of is let go of.
+    pub(crate) fn poll_room(&mut self, cx: &mut Cx<'_>) -> Poll<Status> {
+        if let Phase::On { wait: Some(CallWait::Room(_)), .. } = self.request.phase {
+            return self.request.poll_expired(cx, NO_ROOM);
+        }
+        self.request.message = None;
+        self.request.sleep = None;
+        Poll::Pending
+    }
+
+    pub(crate) fn let_go(&mut self) {
         let phase = std::mem::replace(&mut self.request.phase, Phase::Done);
         if let Phase::On { shared, wait: Some(wait), .. } = phase {
             shared.drop_call(wait);
@@ -135,7 +128,8 @@ impl Call<Raw, Raw> {
 }
 
 /// What a call that never left waited for.
-const NO_ROOM: &str = "there was no room (`max_in_flight` and `receive_budget` there, `send_buffer` here)";
+pub(crate) const NO_ROOM: &str =
+    "there was no room (`max_in_flight` and `receive_budget` there, `send_buffer` here)";
 
 /// An answer, typed. Runs with no lock held.
 fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
@@ -192,7 +186,7 @@ impl<Q: Message, R> fmt::Debug for Call<Q, R> {
 /// A [`Call`] that gives the answer's metadata too.
 #[must_use = "a call does nothing unless it is awaited"]
 #[derive(Debug)]
-pub struct CallWithMetadata<Q: Message, R>(Call<Q, R>);
+pub struct CallWithMetadata<Q: Message, R>(pub(crate) Call<Q, R>);
 
 impl<Q: Message, R: Message> Future for CallWithMetadata<Q, R> {
     type Output = Result<(R, Metadata), Status>;

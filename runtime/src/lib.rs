@@ -77,6 +77,7 @@ mod fallback;
 mod frame;
 mod message;
 mod metadata;
+pub mod pipeline;
 mod proto;
 mod push;
 mod pushes;
@@ -108,6 +109,7 @@ pub use error::{EndedBy, Error, Reason};
 pub use fallback::{Fallback, FallbackPush, RawCall};
 pub use message::{Message, Raw};
 pub use metadata::{Metadata, MetadataError};
+pub use pipeline::pipeline;
 #[cfg(feature = "macros")]
 pub use protocall_macros::*;
 pub use push::Push;

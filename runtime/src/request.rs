@@ -13,8 +13,8 @@ use tokio::time::Sleep;
 use crate::caller::Connecting;
 use crate::context::{inherited, inherits};
 use crate::frame::{Block, Text};
-use crate::proto::OpenRoute;
-use crate::session::{CallWait, Shared, clock};
+use crate::proto::{OpenRoute, Shape};
+use crate::session::{CallWait, Outgoing, Shared, clock};
 use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
 
 /// How a route is known.
@@ -112,7 +112,7 @@ impl<Q: Message> Request<Q> {
     }
 
     /// When its time is over.
-    fn deadline(&mut self) -> Option<Instant> {
+    pub(crate) fn deadline(&mut self) -> Option<Instant> {
         if self.deadline.is_none() {
             self.deadline = clock::now().checked_add(self.limit?);
         }
@@ -173,6 +173,18 @@ impl<Q: Message> Request<Q> {
     /// What travels beside the message, encoded.
     pub(crate) fn take_block(&mut self) -> Bytes {
         self.block.take().map_or_else(Bytes::new, |block| block.encode())
+    }
+
+    /// The call that it is to be opened as, on the session that it has come to.
+    pub(crate) fn outgoing(
+        &mut self,
+        shape: Shape,
+    ) -> Option<(&Arc<Shared>, Outgoing<'_, Q>, &mut Option<CallWait>)> {
+        let left = self.left();
+        let Phase::On { shared, block, len, wait } = &mut self.phase else { return None };
+        let message = self.message.as_ref()?;
+        let (route, limit) = (self.route.open(), self.limit);
+        Some((shared, Outgoing { route, shape, left, limit, block, message, len: *len }, wait))
     }
 
     /// The deadline of something that was not sent yet, and why it was not.

@@ -11,6 +11,7 @@ pages! {
     first_service = "first-service.md";
     from_tarpc = "from-tarpc.md";
     from_tonic = "from-tonic.md";
+    pipeline = "pipeline.md";
     push = "push.md";
     schemas = "schemas.md";
     testing = "testing.md";

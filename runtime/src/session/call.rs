@@ -66,7 +66,7 @@ impl Shared {
         waker: &Waker,
     ) -> Result<(), Status> {
         let mut state = self.state.lock();
-        let step = state.advance(out, wait, waker);
+        let step = state.advance(out, wait, [waker; 2]);
         self.unlock(state);
         match step? {
             Step::Waits | Step::Opened => Ok(()),
@@ -123,16 +123,34 @@ impl Shared {
 }
 
 impl State {
+    /// As [`Shared::advance_call`], for a call of several that are opened under one lock. False: it is too large for that,
+    /// and nothing was done. Nobody is woken by its answer until [`Shared::poll_answer`] asks for it.
+    pub(crate) fn advance_among<M: Message>(
+        &mut self,
+        out: &Outgoing<'_, M>,
+        wait: &mut Option<CallWait>,
+        room: &Waker,
+    ) -> Result<bool, Status> {
+        if let Some(CallWait::Answer(_)) = wait {
+            // Its encoding panicked, and somebody caught that: it has a number already.
+            return Ok(true);
+        }
+        if !self.conn.fits_in_place(out.route, out.len, out.block.len()) {
+            return Ok(false);
+        }
+        self.advance(out, wait, [room, Waker::noop()]).map(|_| true)
+    }
+
     fn advance<M: Message>(
         &mut self,
         out: &Outgoing<'_, M>,
         wait: &mut Option<CallWait>,
-        waker: &Waker,
+        [room, answer]: [&Waker; 2],
     ) -> Result<Step, Status> {
         let (len, block) = (out.len, out.block.len());
         let mut permit = None;
         if let Some(CallWait::Room(key)) = *wait {
-            match self.waiters.poll(key, waker) {
+            match self.waiters.poll(key, room) {
                 None => return Ok(Step::Waits),
                 Some(Granted::Recheck) => *wait = None,
                 Some(Granted::Permit(granted)) => {
@@ -147,7 +165,7 @@ impl State {
             None => match self.find_room(out.route, len, block) {
                 Ok(permit) => permit,
                 Err(cost) => {
-                    *wait = Some(CallWait::Room(self.waiters.join(cost, waker)));
+                    *wait = Some(CallWait::Room(self.waiters.join(cost, room)));
                     if self.waiters.first_cost() == Some(cost) {
                         self.conn.ask_call_credit(cost);
                     }
@@ -161,7 +179,7 @@ impl State {
             let outside = Outside::new(out.message, len, &mut self.conn);
             return Ok(Step::EncodeOutside(permit, outside));
         }
-        self.set_caller(permit.number, waker);
+        self.set_caller(permit.number, answer);
         let opened = self.conn.open_call(permit, out.opening(), |buffer| out.message.encode(buffer));
         opened.map_err(|error| {
             // The machine has taken the number back already.

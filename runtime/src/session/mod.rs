@@ -337,6 +337,14 @@ impl Shared {
     /// Unlocks, then wakes whom the machine's events concern, and the driver.
     pub(crate) fn unlock(&self, mut state: LockGuard<'_, State>) {
         let driver = state.park.rouse();
+        self.unlock_asleep(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Unlocks and lets the driver sleep, if it does: more is to come at once, and it is roused then.
+    pub(crate) fn unlock_asleep(&self, mut state: LockGuard<'_, State>) {
         if state.is_quiet() {
             drop(state);
         } else {
@@ -344,9 +352,6 @@ impl Shared {
             state.take_events(&mut todo);
             drop(state);
             self.settle(&mut todo);
-        }
-        if let Some(driver) = driver {
-            driver.wake();
         }
     }
 

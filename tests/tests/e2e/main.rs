@@ -12,6 +12,7 @@ mod journal;
 mod lanes;
 mod limits;
 mod peers;
+mod pipeline;
 mod pushes;
 mod quiet;
 mod relay;
