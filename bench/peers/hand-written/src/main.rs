@@ -1,6 +1,7 @@
 //! The yardstick above all others: what people write by hand. Frames with protobuf on both sides, a task for every call, replies
 //! gathered by a writer. No routes, deadlines, cancellation, metadata, flow control or limits.
 
+mod flow;
 mod wire;
 
 use std::future::poll_fn;
@@ -8,22 +9,42 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Tally, burn};
+use bench_harness::{
+    Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Tally, Wanted, burn,
+};
 use bytes::{Buf, BufMut, BytesMut};
 use slab::Slab;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::flow::Items;
 use crate::wire::{Inbox, Outbox, Packet, lock};
 
 /// An id with this bit is a one-way message's.
 const PUSH: u64 = 1 << 63;
 /// The id of a call that asks how many of those came.
 const COUNT: u64 = 1 << 62;
+/// The id of what asks for a stream down.
+const DOWN: u64 = 1 << 61;
+/// An item that the server gives back.
+const ECHO: u64 = 1 << 60;
+/// An item of a stream from the server.
+const ITEM: u64 = 1 << 59;
+/// Beside one of these two: the stream ends.
+const LAST: u64 = 1 << 58;
 
 struct HandWritten;
 
 impl Peer for HandWritten {
-    const CAN: &'static [Kind] = &[Kind::Echo, Kind::Work, Kind::Mixed, Kind::Push, Kind::Idle];
+    const CAN: &'static [Kind] = &[
+        Kind::Echo,
+        Kind::Work,
+        Kind::Mixed,
+        Kind::Push,
+        Kind::StreamDown,
+        Kind::StreamUp,
+        Kind::StreamBoth,
+        Kind::Idle,
+    ];
 
     type Client = Connection;
 
@@ -43,13 +64,14 @@ impl Peer for HandWritten {
         let (outbox, calls) = (Arc::new(Outbox::default()), Arc::new(Calls::default()));
         let writer = Arc::clone(&outbox);
         tokio::spawn(async move { writer.write_to(write).await });
-        let reader = Arc::clone(&calls);
+        let (reader, items) = (Arc::clone(&calls), Arc::new(Items::default()));
+        let streamed = Arc::clone(&items);
         tokio::spawn(async move {
-            let ended = reader.answer(Inbox::new(read)).await;
+            let ended = reader.answer(Inbox::new(read), &streamed).await;
             reader.close();
             ended
         });
-        Ok(Connection { outbox, calls })
+        Ok(Connection { outbox, calls, items })
     }
 }
 
@@ -67,6 +89,11 @@ async fn serve_one(stream: TcpStream) -> Result<()> {
             } else if id & COUNT != 0 {
                 outbox.send(id, &pack(receipts.tally()));
                 receipts.clear();
+            } else if id & ECHO != 0 {
+                outbox.room().await;
+                outbox.send(ITEM | id & LAST, &packet);
+            } else if id & DOWN != 0 {
+                tokio::spawn(flow::send_down(Arc::clone(&outbox), packet));
             } else {
                 let outbox = Arc::clone(&outbox);
                 tokio::spawn(async move { outbox.send(id, &handle(packet).await) });
@@ -97,6 +124,7 @@ fn unpack(mut packet: Packet) -> Result<Tally> {
 struct Connection {
     outbox: Arc<Outbox>,
     calls: Arc<Calls>,
+    items: Arc<Items>,
 }
 
 /// The calls that wait for their answers.
@@ -115,20 +143,35 @@ impl Calls {
     }
 
     /// The reader task: a batch of answers under one lock, then their callers are woken.
-    async fn answer(&self, mut inbox: Inbox) -> Result<()> {
-        let (mut frames, mut wakers) = (Vec::new(), Vec::new());
+    async fn answer(&self, mut inbox: Inbox, items: &Items) -> Result<()> {
+        let (mut frames, mut wakers, mut came) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             inbox.read(&mut frames).await?;
-            let mut calls = lock(&self.0);
-            for (id, packet) in frames.drain(..) {
-                let call = calls.get_mut((id & !COUNT) as usize).ok_or("an answer to no call")?;
-                if let Call::Waiting(waker) = std::mem::replace(call, Call::Answered(packet)) {
-                    wakers.push(waker);
-                }
-            }
-            drop(calls);
+            self.answer_batch(&mut frames, &mut wakers, &mut came)?;
             wakers.drain(..).for_each(Waker::wake);
+            items.add(&mut came).await;
         }
+    }
+
+    /// Items of a stream are for others.
+    fn answer_batch(
+        &self,
+        frames: &mut Vec<(u64, Packet)>,
+        wakers: &mut Vec<Waker>,
+        items: &mut Vec<(u64, Packet)>,
+    ) -> Result<()> {
+        let mut calls = lock(&self.0);
+        for (id, packet) in frames.drain(..) {
+            if id & ITEM != 0 {
+                items.push((id, packet));
+                continue;
+            }
+            let call = calls.get_mut((id & !COUNT) as usize).ok_or("an answer to no call")?;
+            if let Call::Waiting(waker) = std::mem::replace(call, Call::Answered(packet)) {
+                wakers.push(waker);
+            }
+        }
+        Ok(())
     }
 
     fn close(&self) {
@@ -180,6 +223,18 @@ impl Client for Connection {
             self.outbox.send(PUSH, &packet(&payload));
         }
         unpack(self.call(COUNT, &Packet::default()).await?)
+    }
+
+    async fn stream_down(&self, wanted: Wanted) -> Result<[Tally; 2]> {
+        flow::down(self, DOWN, wanted).await
+    }
+
+    async fn stream_up(&self, source: Source) -> Result<Tally> {
+        self.push(source).await
+    }
+
+    async fn stream_both(&self, source: Source) -> Result<Tally> {
+        flow::both(self, ECHO, source).await
     }
 }
 
