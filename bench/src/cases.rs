@@ -23,7 +23,7 @@ fn on(runtime: Runtime, job: Job) -> Job {
 }
 
 /// Nothing pinned; so many workers in the server and in the client.
-fn workers(server: usize, client: usize, job: Job) -> Job {
+pub fn workers(server: usize, client: usize, job: Job) -> Job {
     let place = |workers| Place { workers, ..Place::default() };
     Job { server: place(server), client: place(client), ..job }
 }

@@ -8,14 +8,21 @@ use std::slice;
 use bench_job::{Beside, Job, Kind};
 use serde::Serialize;
 
-use crate::cases::{Case, case};
+use crate::cases::{Case, case, workers};
 use crate::plan::{Plan, Times};
 use crate::row::Row;
 use crate::table::{Table, number, short};
 use crate::{Error, How, machine, peers};
 
-/// The size of a large body.
-const LARGE: usize = 64 << 20;
+/// What goes on beside calls: its name, what it is, how many at once, how large. 4 MiB is what `max_message` is by itself.
+const BESIDE: [(&str, &str, Kind, usize, usize); 6] = [
+    ("put-1", "calls of 64 MiB, 1 in flight", Kind::Put, 1, 64 << 20),
+    ("put-16", "calls of 64 MiB, 16 in flight", Kind::Put, 16, 64 << 20),
+    ("get-1", "replies of 64 MiB, 1 in flight", Kind::Get, 1, 64 << 20),
+    ("get-16", "replies of 64 MiB, 16 in flight", Kind::Get, 16, 64 << 20),
+    ("put-16-4m", "calls of 4 MiB, 16 in flight", Kind::Put, 16, 4 << 20),
+    ("get-16-4m", "replies of 4 MiB, 16 in flight", Kind::Get, 16, 4 << 20),
+];
 
 /// What is measured, and beside what. The rate of that is compared with the part's of that name, where it is alone.
 struct Part {
@@ -27,31 +34,44 @@ fn part(name: &str, about: &str, job: Job) -> Part {
     Part { case: case(name, about, job), alone: None }
 }
 
+/// 110 bytes, one at a time.
+fn calls() -> Job {
+    Job { in_flight: 1, ..Job::default() }
+}
+
 fn parts() -> Vec<Part> {
-    let calls = Job { in_flight: 1, ..Job::default() };
-    let large = |kind, in_flight| Job { kind, in_flight, size: LARGE, ..Job::default() };
-    let beside = |kind, in_flight, job| Job { beside: Some(Beside { kind, in_flight, size: LARGE }), ..job };
+    let mut parts = vec![part("calls", "110 B, 1 in flight, alone", calls())];
+    for (name, about, kind, in_flight, size) in BESIDE {
+        let job = Job { kind, in_flight, size, ..Job::default() };
+        parts.push(part(name, &format!("{about}, alone"), job));
+    }
+    for (name, about, kind, in_flight, size) in BESIDE {
+        let beside = Some(Beside { kind, in_flight, size });
+        let about = format!("110 B, 1 in flight, beside {about}");
+        let job = Job { beside, ..calls() };
+        parts.push(Part { alone: Some(name), ..part(&format!("calls+{name}"), &about, job) });
+    }
+    for (name, about, kind, in_flight, size) in BESIDE {
+        let beside = Some(Beside { kind, in_flight, size });
+        let about = format!("110 B, 1 in flight, 2 workers each, not pinned, beside {about}");
+        let job = workers(2, 2, Job { beside, ..calls() });
+        parts.push(part(&format!("calls+{name}-w2"), &about, job));
+    }
+    parts.extend(streams());
+    parts
+}
+
+fn streams() -> Vec<Part> {
     let unread = |job| Job { beside: Some(Beside { kind: Kind::Unread, in_flight: 1, size: 4_096 }), ..job };
-    let with = |name, about, alone, job| Part { alone: Some(alone), ..part(name, about, job) };
-    let (put, get) = (Kind::Put, Kind::Get);
     let stream = Job { kind: Kind::StreamDown, ..Job::default() };
-    let trips = Job { kind: Kind::RoundTrips, ..calls };
+    let trips = Job { kind: Kind::RoundTrips, ..calls() };
     let resting = Job { kind: Kind::Resting, in_flight: 10_000, ..Job::default() };
     let once = |part: Part| Part { case: Case { once: true, ..part.case }, ..part };
     vec![
-        part("calls", "110 B, 1 in flight, alone", calls),
-        part("put-1", "calls of 64 MiB, 1 in flight, alone", large(put, 1)),
-        part("put-16", "calls of 64 MiB, 16 in flight, alone", large(put, 16)),
-        part("get-1", "replies of 64 MiB, 1 in flight, alone", large(get, 1)),
-        part("get-16", "replies of 64 MiB, 16 in flight, alone", large(get, 16)),
-        with("calls+put-1", "calls, 110 B, 1 in flight, beside put-1", "put-1", beside(put, 1, calls)),
-        with("calls+put-16", "calls, 110 B, 1 in flight, beside put-16", "put-16", beside(put, 16, calls)),
-        with("calls+get-1", "calls, 110 B, 1 in flight, beside get-1", "get-1", beside(get, 1, calls)),
-        with("calls+get-16", "calls, 110 B, 1 in flight, beside get-16", "get-16", beside(get, 16, calls)),
         part("c64", "110 B, 64 in flight, alone", Job::default()),
         part("stream", "a stream down, 110 B, alone", stream),
         part("trips", "110 B there and back over a stream, one at a time, alone", trips),
-        part("calls+unread", "calls beside a stream down that nobody reads", unread(calls)),
+        part("calls+unread", "calls beside a stream down that nobody reads", unread(calls())),
         part("c64+unread", "c64 beside a stream down that nobody reads", unread(Job::default())),
         part("stream+unread", "a stream down beside one that nobody reads", unread(stream)),
         part("trips+unread", "trips beside a stream down that nobody reads", unread(trips)),
@@ -110,10 +130,12 @@ struct Line {
 fn lines(parts: &[Part], rows: &[Row]) -> Vec<Line> {
     let large = |row: &Row| {
         let job = parts.iter().find(|part| part.case.name == row.case)?.case.job;
-        let alone = matches!(job.kind, Kind::Put | Kind::Get);
-        let rate = if alone { row.rps } else { row.beside_rps };
-        let beside = job.beside.is_some_and(|beside| matches!(beside.kind, Kind::Put | Kind::Get));
-        (alone || beside).then_some(rate.unwrap_or(0.0) * LARGE as f64 / 1e6)
+        let large = |kind| matches!(kind, Kind::Put | Kind::Get);
+        let (rate, size) = match job.beside {
+            Some(beside) => (large(beside.kind).then(|| row.beside_rps.unwrap_or(0.0))?, beside.size),
+            None => (large(job.kind).then_some(row.rps)??, job.size),
+        };
+        Some(rate * size as f64 / 1e6)
     };
     let line = |part: &Part, row: &Row| {
         let of = |name: &&str| rows.iter().find(|alone| alone.case == **name && alone.peer == row.peer);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use bench_harness::{Checked, Job, Kind, Payload, Result, digest};
+use bench_harness::{Checked, Job, Payload, Result, digest};
 use bytes::Bytes;
 use protocall::{Context, Status};
 
@@ -11,10 +11,12 @@ use crate::proto::bench::v1::{Digest, Large, LargeClient, Packet, Size};
 /// The largest message, and what may wait at an end: both have to be raised for such.
 pub const LIMITS: [usize; 2] = [64 << 20, 256 << 20];
 
+/// Messages up to here need no other limit than `max_message` is by itself.
+const USUAL: usize = 4 << 20;
+
 /// Whether a job needs those.
 pub fn needs_limits(job: &Job) -> bool {
-    let large = |kind| matches!(kind, Kind::Put | Kind::Get);
-    large(job.kind) || job.beside.is_some_and(|beside| large(beside.kind))
+    job.size > USUAL || job.beside.is_some_and(|beside| beside.size > USUAL)
 }
 
 /// Gives one body again and again: as large as it is asked for first.
