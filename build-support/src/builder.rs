@@ -131,9 +131,6 @@ impl Builder {
         let generated = generate(schema, &self.options)?;
         let dir =
             self.out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)).ok_or(Error::NoOutDir)?;
-        for note in generated.notes() {
-            println!("cargo:warning={note}");
-        }
         let path = dir.join(FILE);
         let text = beside_earlier(&path, generated)?;
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {

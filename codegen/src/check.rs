@@ -63,17 +63,6 @@ pub fn check_module(drafts: Vec<ServiceDraft>, taken: &[Taken]) -> Result<Vec<Se
     report.finish(services)
 }
 
-/// What is no mistake but should be known: build.rs prints these as warnings.
-#[must_use]
-pub fn notes(service: &Service) -> Vec<String> {
-    let streams = |method: &Method| !matches!(method.kind, MethodKind::Unary | MethodKind::Push);
-    if service.methods.iter().any(streams) {
-        vec![format!("{}: streaming methods answer UNIMPLEMENTED until streams run", service.full_name())]
-    } else {
-        Vec::new()
-    }
-}
-
 fn check_service(draft: ServiceDraft, report: &mut Report) -> Option<Service> {
     check_package(&draft.package, report);
     check_wire_name(&draft.proto_name, report);

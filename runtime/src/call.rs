@@ -69,18 +69,13 @@ impl<Q: Message, R: Message> Call<Q, R> {
         let polled = self.poll_wire(cx);
         if polled.is_ready() {
             // Whatever is still held at the session is let go of.
-            self.let_go();
+            self.request.let_go();
         }
         polled.map(|answer| answer.and_then(read_answer))
     }
 
     fn poll_wire(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Status>> {
         let request = &mut self.request;
-        match request.poll_session(cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
-            Poll::Pending => return Poll::Pending,
-        }
         if let Phase::On { shared, wait, .. } = &mut request.phase {
             if let Some(CallWait::Answer(number)) = *wait {
                 let answer = shared.poll_answer(number, cx.waker());
@@ -90,28 +85,22 @@ impl<Q: Message, R: Message> Call<Q, R> {
                 return answer.map(Ok);
             }
         }
-        let Some((shared, out, wait)) = request.outgoing(Shape::Unary) else { return Poll::Pending };
-        if let Err(status) = shared.advance_call(&out, wait, cx.waker()) {
-            return Poll::Ready(Err(status));
+        match request.poll_opened(Shape::Unary, cx) {
+            Poll::Ready(Err(status)) => Poll::Ready(Err(status)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
-        self.poll_room(cx).map(Err)
     }
 
     /// The end of its time, if it waits for room. Otherwise it was sent, and what it was made of is let go of.
     pub(crate) fn poll_room(&mut self, cx: &mut Cx<'_>) -> Poll<Status> {
-        if let Phase::On { wait: Some(CallWait::Room(_)), .. } = self.request.phase {
-            return self.request.poll_expired(cx, NO_ROOM);
+        match self.request.poll_room(cx) {
+            Poll::Ready(Err(status)) => Poll::Ready(status),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
-        self.request.message = None;
-        self.request.sleep = None;
-        Poll::Pending
     }
 
     pub(crate) fn let_go(&mut self) {
-        let phase = std::mem::replace(&mut self.request.phase, Phase::Done);
-        if let Phase::On { shared, wait: Some(wait), .. } = phase {
-            shared.drop_call(wait);
-        }
+        self.request.let_go();
     }
 }
 
@@ -127,12 +116,8 @@ impl Call<Raw, Raw> {
     }
 }
 
-/// What a call that never left waited for.
-pub(crate) const NO_ROOM: &str =
-    "there was no room (`max_in_flight` and `receive_budget` there, `send_buffer` here)";
-
 /// An answer, typed. Runs with no lock held.
-fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
+pub(crate) fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
     match answer {
         Answer::Message { payload, block } => {
             let metadata = match block.is_empty() {
@@ -154,7 +139,7 @@ fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), Status> {
 }
 
 /// A block that cannot be read costs what was in it, no more (wire 14.2).
-fn read_block(block: &Bytes) -> Block {
+pub(crate) fn read_block(block: &Bytes) -> Block {
     Block::decode_answer(block).unwrap_or_default()
 }
 
@@ -170,10 +155,7 @@ impl<Q: Message, R> Unpin for Call<Q, R> {}
 
 impl<Q: Message, R> Drop for Call<Q, R> {
     fn drop(&mut self) {
-        let phase = std::mem::replace(&mut self.request.phase, Phase::Done);
-        if let Phase::On { shared, wait: Some(wait), .. } = phase {
-            shared.drop_call(wait);
-        }
+        self.request.let_go();
     }
 }
 

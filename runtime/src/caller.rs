@@ -8,7 +8,9 @@ use std::time::Duration;
 #[cfg(feature = "client")]
 use crate::Channel;
 use crate::session::Shared;
-use crate::{Call, Error, Message, MethodSpec, Push, Raw, Session, Status};
+use crate::{
+    Call, Error, Message, MethodSpec, Open, Push, Raw, RecvStream, Reply, SendStream, Session, Status,
+};
 
 /// What a client calls: a [`Session`], a [`Channel`](crate::Channel), or a [`Router`](crate::Router) in this process.
 #[derive(Clone, Debug)]
@@ -65,6 +67,25 @@ impl Caller {
     /// order among themselves.
     pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
         Push::raw(self.clone(), route.into(), body.into())
+    }
+
+    /// Opens a stream of answers by route, with bytes for its messages.
+    pub fn server_stream_raw(
+        &self,
+        route: impl Into<String>,
+        body: impl Into<Raw>,
+    ) -> Open<Raw, RecvStream<Raw>> {
+        Open::raw(self.clone(), route.into(), body.into())
+    }
+
+    /// Opens a stream of requests by route, with bytes for its messages.
+    pub fn client_stream_raw(&self, route: impl Into<String>) -> Open<(), (SendStream<Raw>, Reply<Raw>)> {
+        Open::raw(self.clone(), route.into(), ())
+    }
+
+    /// Opens a stream each way by route, with bytes for its messages.
+    pub fn bidi_raw(&self, route: impl Into<String>) -> Open<(), (SendStream<Raw>, RecvStream<Raw>)> {
+        Open::raw(self.clone(), route.into(), ())
     }
 
     /// As [`Shared::push_known`], on the session that there is; `None` too if there is none.

@@ -89,6 +89,7 @@ impl Config {
             ("max_fragment", self.max_fragment, 16_384, 16 << 20),
             ("max_metadata", self.max_metadata, 4_096, 16 << 20),
             ("send_buffer", self.send_buffer, 16_384, 1 << 30),
+            ("stream_credit", self.stream_credit, 16_384, 1 << 30),
             ("lane_credit", self.lane_credit, 16_384, 1 << 30),
             ("max_in_flight", self.max_in_flight as usize, 64, 1 << 20),
             ("max_lanes", self.max_lanes as usize, 4, 1 << 16),
@@ -208,6 +209,14 @@ macro_rules! config_setters {
         /// its metadata.
         pub fn receive_budget(mut self, bytes: usize) -> Self {
             self.config.receive_budget = bytes;
+            self
+        }
+
+        /// How many bytes of items that were not read yet a stream may hold; each counts 64 bytes more. Default 256 KiB,
+        /// 16 KiB to 1 GiB. One item may be larger, if the stream is read and empty. All of a connection's streams together
+        /// may hold as much as this times `max_in_flight`.
+        pub fn stream_credit(mut self, bytes: usize) -> Self {
+            self.config.stream_credit = bytes;
             self
         }
 

@@ -4,20 +4,62 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::context::{CallCore, Context};
+use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, PushUnderWay};
 use crate::session::Responder;
-use crate::{Caller, Message, Raw, Status};
+use crate::session::streams::StreamHandle;
+use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
+use crate::{Caller, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
 /// A call or push of a route that nobody serves, not decoded.
+///
+/// A call that sends items has an [input](Self::take_input), one that expects items an [output](Self::take_output): the
+/// fallback of such a call sends its answers there, and the bytes that it returns are not looked at.
 #[derive(Debug)]
 pub struct RawCall {
     core: Arc<CallCore>,
     payload: Raw,
+    kind: MethodKind,
+    input: Option<RecvStream<Raw>>,
+    output: Option<SendStream<Raw>>,
 }
 
 impl RawCall {
-    pub(crate) fn new(core: &Arc<CallCore>, payload: Raw) -> Self {
-        Self { core: Arc::clone(core), payload }
+    pub(crate) fn of_push(core: &Arc<CallCore>, payload: Raw) -> Self {
+        Self { core: Arc::clone(core), payload, kind: MethodKind::Push, input: None, output: None }
+    }
+
+    pub(crate) fn of_call(
+        core: &Arc<CallCore>,
+        (shape, payload): (Shape, Raw),
+        stream: Option<StreamKey>,
+    ) -> Self {
+        let handle = stream.map(|key| StreamHandle::new(core.session().shared(), key));
+        let input = handle.as_ref().filter(|_| !shape.has_request()).map(StreamHandle::other);
+        let output = handle.filter(|_| shape.answers_with_items());
+        Self {
+            core: Arc::clone(core),
+            payload,
+            kind: shape.into(),
+            input: input.map(RecvStream::new),
+            output: output.map(|handle| SendStream::of_handler(handle, Arc::clone(core))),
+        }
+    }
+
+    /// What it was called as.
+    #[must_use]
+    pub fn kind(&self) -> MethodKind {
+        self.kind
+    }
+
+    /// The items of a call that sends items, once.
+    pub fn take_input(&mut self) -> Option<RecvStream<Raw>> {
+        self.input.take()
+    }
+
+    /// Where the answers go of a call that expects items, once.
+    pub fn take_output(&mut self) -> Option<SendStream<Raw>> {
+        self.output.take()
     }
 
     /// `package.Service/Method`, as it came.
@@ -40,20 +82,50 @@ impl RawCall {
         M::decode(self.payload.0.clone())
     }
 
-    /// Calls the same route elsewhere, with the same bytes, metadata, deadline and trace, and answers with what comes back.
+    /// Calls the same route elsewhere, with the same bytes, metadata, deadline and trace, and answers with what comes back;
+    /// items go on as they come, both ways.
     ///
     /// # Errors
     /// What the other end answered. That a call was not run is passed on only where it is certain.
     pub async fn forward(self, to: &Caller) -> Result<Raw, Status> {
         let context = Context::new(&self.core);
-        let route = context.route().to_owned();
-        let call = crate::Call::<Raw, Raw>::raw(to.clone(), route, self.payload);
-        let call = call.all_metadata(context.metadata().clone());
-        let call = call.forwarding(context.block(), context.peer_addr().to_string());
-        let forwarded = context.scope(call.with_metadata()).await;
-        let (reply, metadata) = forwarded.map_err(Status::mark_forwarded)?;
-        context.append_reply_metadata(&metadata);
-        Ok(reply)
+        let forwarded = context.scope(self.forward_to(&context, to)).await;
+        forwarded.map_err(Status::mark_forwarded)
+    }
+
+    async fn forward_to(self, ctx: &Context, to: &Caller) -> Result<Raw, Status> {
+        let Self { payload, kind, input, output, .. } = self;
+        let (to, route) = (to.clone(), ctx.route().to_owned());
+        let (metadata, came, from) = (ctx.metadata().clone(), ctx.block(), ctx.peer_addr().to_string());
+        let none =
+            || Status::failed_precondition("the streams of the call were taken: it cannot be forwarded");
+        match kind {
+            MethodKind::Unary | MethodKind::Push => {
+                let call = crate::Call::<Raw, Raw>::raw(to, route, payload);
+                let call = call.all_metadata(metadata).forwarding(came, from);
+                let (reply, metadata) = call.with_metadata().await?;
+                ctx.append_reply_metadata(&metadata);
+                Ok(reply)
+            }
+            MethodKind::ServerStream => {
+                let open = Open::raw(to, route, payload).all_metadata(metadata);
+                pump_server_stream(ctx, open.forwarding(came, from), output.ok_or_else(none)?).await?;
+                Ok(Raw::default())
+            }
+            MethodKind::ClientStream => {
+                let open = Open::raw(to, route, ()).all_metadata(metadata);
+                let input = input.ok_or_else(none)?;
+                let (reply, metadata) = pump_client_stream(open.forwarding(came, from), input).await?;
+                ctx.append_reply_metadata(&metadata);
+                Ok(reply)
+            }
+            MethodKind::Bidi => {
+                let open = Open::raw(to, route, ()).all_metadata(metadata);
+                let (input, output) = (input.ok_or_else(none)?, output.ok_or_else(none)?);
+                pump_bidi(ctx, open.forwarding(came, from), input, output).await?;
+                Ok(Raw::default())
+            }
+        }
     }
 
     /// Pushes the same bytes elsewhere.
@@ -109,8 +181,9 @@ pub(crate) trait ErasedFallback: Send + Sync + 'static {
 impl<F: Fallback> ErasedFallback for F {
     fn handle(self: Arc<Self>, ctx: Context, call: RawCall, responder: Responder) -> Handling {
         Handling::future(async move {
+            let kind = call.kind();
             let result = Fallback::call(&*self, &ctx, call).await;
-            responder.finish_forwarded(result);
+            responder.finish_forwarded(kind, result);
         })
     }
 }

@@ -55,6 +55,7 @@
 //! | `tcp` | yes | `tcp://` addresses |
 //! | `schema` | | `proto!`, and `#[service(proto = …)]`: schemas read at compile time |
 //! | `unix` | | `unix://` addresses |
+//! | `futures` | | [`RecvStream`] is a `Stream`, [`SendStream`] becomes a `Sink` |
 //! | `signal` | | [`shutdown_signal`] |
 
 // Without one of the sides, what the session does for it alone is not used; with both, all must be.
@@ -66,6 +67,7 @@
 // So that generated code and macros work in this crate's own tests too.
 extern crate self as protocall;
 
+mod budget;
 mod call;
 mod caller;
 #[cfg(feature = "client")]
@@ -121,5 +123,7 @@ pub use session::{Session, SessionStats};
 pub use signal::shutdown_signal;
 pub use spec::{Idempotency, MethodKind, MethodSpec, ServiceSpec, Timeout};
 pub use status::{Code, Status};
-pub use stream::{Open, RecvStream, Reply, SendStream};
+#[cfg(feature = "futures")]
+pub use stream::SendSink;
+pub use stream::{Open, RecvStream, Reply, ReplyWithMetadata, SendStream};
 pub use transport::PeerAddr;

@@ -10,7 +10,7 @@ pub mod v1 {
     pub use prost;
     pub use prost_types;
 
-    use crate::stream::not_yet;
+    use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
     use crate::{
         Call, Caller, Context, Message, MethodSpec, Open, Push, RecvStream, Reply, SendStream, Status,
     };
@@ -31,27 +31,27 @@ pub mod v1 {
 
     /// Opens a stream of answers.
     pub fn server_stream<Q: Message, R: Message>(
-        _: &Caller,
-        _: &'static MethodSpec,
-        _: Q,
+        caller: &Caller,
+        spec: &'static MethodSpec,
+        request: Q,
     ) -> Open<Q, RecvStream<R>> {
-        Open::new()
+        Open::new(caller.clone(), spec, request)
     }
 
     /// Opens a stream of requests.
     pub fn client_stream<Q: Message, R: Message>(
-        _: &Caller,
-        _: &'static MethodSpec,
+        caller: &Caller,
+        spec: &'static MethodSpec,
     ) -> Open<(), (SendStream<Q>, Reply<R>)> {
-        Open::new()
+        Open::new(caller.clone(), spec, ())
     }
 
     /// Opens a stream each way.
     pub fn bidi<Q: Message, R: Message>(
-        _: &Caller,
-        _: &'static MethodSpec,
+        caller: &Caller,
+        spec: &'static MethodSpec,
     ) -> Open<(), (SendStream<Q>, RecvStream<R>)> {
-        Open::new()
+        Open::new(caller.clone(), spec, ())
     }
 
     /// A client as its service's trait: the call goes on with the context's deadline, trace and metadata.
@@ -77,31 +77,41 @@ pub mod v1 {
         ctx.scope(push)
     }
 
-    /// A client as its service's trait: to come.
+    /// A client as its service's trait: the items come back as they came there.
     pub fn forward_server_stream<Q: Message, R: Message>(
-        _: &Context,
-        _: Open<Q, RecvStream<R>>,
-        _: SendStream<R>,
+        ctx: &Context,
+        open: Open<Q, RecvStream<R>>,
+        out: SendStream<R>,
     ) -> impl Future<Output = Result<(), Status>> + Send + use<Q, R> {
-        std::future::ready(Err(not_yet()))
+        let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
+        let scope = ctx.clone();
+        scope.scope(async move { pump_server_stream(&ctx, open, out).await })
     }
 
-    /// A client as its service's trait: to come.
+    /// A client as its service's trait: the items go on as they come.
     pub fn forward_client_stream<Q: Message, R: Message>(
-        _: &Context,
-        _: Open<(), (SendStream<Q>, Reply<R>)>,
-        _: RecvStream<Q>,
+        ctx: &Context,
+        open: Open<(), (SendStream<Q>, Reply<R>)>,
+        input: RecvStream<Q>,
     ) -> impl Future<Output = Result<R, Status>> + Send + use<Q, R> {
-        std::future::ready(Err(not_yet()))
+        let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
+        let scope = ctx.clone();
+        scope.scope(async move {
+            let (reply, metadata) = pump_client_stream(open, input).await?;
+            ctx.append_reply_metadata(&metadata);
+            Ok(reply)
+        })
     }
 
-    /// A client as its service's trait: to come.
+    /// A client as its service's trait: the items go both ways.
     pub fn forward_bidi<Q: Message, R: Message>(
-        _: &Context,
-        _: Open<(), (SendStream<Q>, RecvStream<R>)>,
-        _: RecvStream<Q>,
-        _: SendStream<R>,
+        ctx: &Context,
+        open: Open<(), (SendStream<Q>, RecvStream<R>)>,
+        input: RecvStream<Q>,
+        out: SendStream<R>,
     ) -> impl Future<Output = Result<(), Status>> + Send + use<Q, R> {
-        std::future::ready(Err(not_yet()))
+        let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
+        let scope = ctx.clone();
+        scope.scope(async move { pump_bidi(&ctx, open, input, out).await })
     }
 }

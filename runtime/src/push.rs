@@ -1,14 +1,12 @@
 //! What a client's push methods return: a one-way message that is sent when it is awaited. Made by generated clients.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
 
-use tokio::task::coop::poll_proceed;
-
+use crate::budget::poll_unit;
 use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, is_bound, request_setters};
 use crate::session::Pushed;
@@ -130,20 +128,13 @@ impl<Q: Message> Future for Push<Q> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // Lets others run when it is time: whoever pushes in a loop need never wait for anything else.
-        let unit = match SENT.get() % PUSHES_A_UNIT {
-            0 => Some(ready!(poll_proceed(cx))),
-            _ => None,
-        };
+        let unit = ready!(poll_unit(cx));
         let polled = match this.push_at_once() {
             Some(pushed) => Poll::Ready(pushed),
             None => this.full().poll_sent(cx),
         };
         if polled.is_ready() {
-            SENT.set(SENT.get().wrapping_add(1));
-            if let Some(unit) = unit {
-                unit.made_progress();
-            }
+            unit.spent();
             // Nobody in its lane waits behind a push that is done.
             this.0 = Way::Done;
         }
@@ -177,14 +168,6 @@ impl<Q: Message> Full<Q> {
             Pushed::Full(why) => request.poll_expired(cx, why).map(Err),
         }
     }
-}
-
-/// Pushes that cost as much as one unit of a task's budget.
-const PUSHES_A_UNIT: u32 = 4;
-
-thread_local! {
-    /// Pushes that were sent by tasks on this thread.
-    static SENT: Cell<u32> = const { Cell::new(0) };
 }
 
 impl<Q: Message> Unpin for Push<Q> {}

@@ -39,6 +39,13 @@ impl RouteName {
         }
     }
 
+    pub(crate) fn max_message(&self) -> Option<usize> {
+        match self {
+            Self::Spec(spec) => spec.max_message,
+            Self::Name(_) => None,
+        }
+    }
+
     fn timeout(&self) -> Timeout {
         match self {
             Self::Spec(spec) => spec.timeout,
@@ -58,6 +65,8 @@ pub(crate) struct Request<Q> {
     pub(crate) block: Option<Box<Block>>,
     pub(crate) phase: Phase,
     pub(crate) limit: Option<Duration>,
+    /// The limit is for opening alone: a stream has none unless it is given one.
+    pub(crate) opens_only: bool,
     /// Known once it had to wait, or if it inherits one: a call that leaves at once reads no clock.
     deadline: Option<Instant>,
     /// Only while it waits for something that keeps no deadline for it: a connection, room.
@@ -83,6 +92,7 @@ impl<Q: Message> Request<Q> {
             block: None,
             phase: Phase::Fresh,
             limit: None,
+            opens_only: false,
             deadline: None,
             sleep: None,
         }
@@ -91,6 +101,7 @@ impl<Q: Message> Request<Q> {
     /// Settles the time limit: the call's own, and no more than what is left to the handler it is made in.
     pub(crate) fn begin(&mut self) {
         self.limit = own_limit(&self.caller, self.timeout);
+        self.opens_only &= self.timeout == Timeout::Default;
         if self.inherits {
             self.inherit(inherited());
         }
@@ -106,8 +117,10 @@ impl<Q: Message> Request<Q> {
         let Some(outer) = outer else { return };
         let now = clock::now();
         let left = outer.saturating_duration_since(now);
-        let limit = self.limit.map_or(left, |own| own.min(left));
+        let own = if self.opens_only { None } else { self.limit };
+        let limit = own.map_or(left, |own| own.min(left));
         self.limit = Some(limit);
+        self.opens_only = false;
         self.deadline = now.checked_add(limit);
     }
 
@@ -120,7 +133,10 @@ impl<Q: Message> Request<Q> {
     }
 
     /// How much of its time is left.
-    pub(crate) fn left(&self) -> Option<Duration> {
+    fn left(&self) -> Option<Duration> {
+        if self.opens_only {
+            return None;
+        }
         match self.deadline {
             Some(at) => Some(at.saturating_duration_since(clock::now())),
             None => self.limit,
@@ -170,6 +186,37 @@ impl<Q: Message> Request<Q> {
         Phase::On { shared, block: self.take_block(), len, wait: None }
     }
 
+    /// Opens the call, when there is a session and room on it. Ready: what it waits for next is its answer.
+    pub(crate) fn poll_opened(&mut self, shape: Shape, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        match self.poll_session(cx) {
+            Poll::Ready(Ok(())) => {}
+            other => return other,
+        }
+        let Some((shared, out, wait)) = self.outgoing(shape) else { return Poll::Pending };
+        if let Err(status) = shared.advance_call(&out, wait, cx.waker()) {
+            return Poll::Ready(Err(status));
+        }
+        self.poll_room(cx)
+    }
+
+    /// Ready and well: it does not wait for room, so it was sent; what it was made of is let go of. Its time may end first.
+    pub(crate) fn poll_room(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        if let Phase::On { wait: Some(CallWait::Room(_)), .. } = self.phase {
+            return self.poll_expired(cx, NO_ROOM).map(Err);
+        }
+        self.message = None;
+        self.sleep = None;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whoever made it goes: what it waits for at a session is let go of.
+    pub(crate) fn let_go(&mut self) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Done);
+        if let Phase::On { shared, wait: Some(wait), .. } = phase {
+            shared.drop_call(wait);
+        }
+    }
+
     /// What travels beside the message, encoded.
     pub(crate) fn take_block(&mut self) -> Bytes {
         self.block.take().map_or_else(Bytes::new, |block| block.encode())
@@ -183,7 +230,8 @@ impl<Q: Message> Request<Q> {
         let left = self.left();
         let Phase::On { shared, block, len, wait } = &mut self.phase else { return None };
         let message = self.message.as_ref()?;
-        let (route, limit) = (self.route.open(), self.limit);
+        let limit = if self.opens_only { None } else { self.limit };
+        let route = self.route.open();
         Some((shared, Outgoing { route, shape, left, limit, block, message, len: *len }, wait))
     }
 
@@ -203,6 +251,10 @@ impl<Q: Message> Request<Q> {
         })
     }
 }
+
+/// What a call that never left waited for.
+pub(crate) const NO_ROOM: &str =
+    "there was no room (`max_in_flight` and `receive_budget` there, `send_buffer` here)";
 
 fn own_limit(caller: &Caller, timeout: Timeout) -> Option<Duration> {
     match timeout {

@@ -8,6 +8,7 @@ use crate::context::{CallCore, Context};
 use crate::fallback::{ErasedFallback, ErasedFallbackPush};
 use crate::frame::shape::{method_shape, service_shape};
 use crate::frame::{ServiceShape, Services};
+use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, Service};
 use crate::session::Responder;
 use crate::{Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
@@ -168,10 +169,16 @@ impl Router {
         Some(Services { fallback, list })
     }
 
-    pub(crate) fn unknown_call(&self, core: &Arc<CallCore>, payload: Raw, responder: Responder) -> Handling {
+    pub(crate) fn unknown_call(
+        &self,
+        (core, stream): (&Arc<CallCore>, Option<StreamKey>),
+        (shape, payload): (Shape, Raw),
+        responder: Responder,
+    ) -> Handling {
         match &self.0.fallback {
             Some(fallback) => {
-                fallback.clone().handle(Context::new(core), RawCall::new(core, payload), responder)
+                let call = RawCall::of_call(core, (shape, payload), stream);
+                fallback.clone().handle(Context::new(core), call, responder)
             }
             None => {
                 let context = Context::new(core);
@@ -185,7 +192,7 @@ impl Router {
     /// `None`: nobody takes it.
     pub(crate) fn unknown_push(&self, core: &Arc<CallCore>, payload: Raw) -> Option<Handling> {
         let fallback = self.0.fallback_push.as_ref()?;
-        Some(fallback.clone().handle(Context::new(core), RawCall::new(core, payload)))
+        Some(fallback.clone().handle(Context::new(core), RawCall::of_push(core, payload)))
     }
 }
 

@@ -6,8 +6,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::context::{BoxFuture, CallCore, Context};
+use crate::proto::StreamKey;
 use crate::pushes::{Pushes, PushesIn};
 use crate::session::Responder;
+use crate::session::streams::StreamHandle;
 use crate::{Message, RecvStream, SendStream, ServiceSpec, Status};
 
 /// A service of generated code: what it is, and how its methods are called.
@@ -24,6 +26,8 @@ pub struct Incoming {
     pub(crate) payload: bytes::Bytes,
     /// `None` for a push.
     pub(crate) responder: Option<Responder>,
+    /// The streams of a call that has any.
+    pub(crate) stream: Option<StreamKey>,
     /// For pushes, whose payloads are in here.
     pub(crate) pushes: Option<PushesIn>,
 }
@@ -77,50 +81,73 @@ impl Incoming {
         self.pushes.map_or_else(Handling::done, |pushes| Handling::future(handler(Pushes::new(pushes))))
     }
 
-    /// One message in, many back: to come.
+    /// One message in, many back.
     pub fn server_stream<Q, R, F>(
         self,
-        _: impl FnOnce(Context, Q, SendStream<R>) -> F + Send + 'static,
+        handler: impl FnOnce(Context, Q, SendStream<R>) -> F + Send + 'static,
     ) -> Handling
     where
         Q: Message,
         R: Message,
         F: Future<Output = Result<(), Status>> + Send + 'static,
     {
-        self.no_streams()
+        let Some((core, payload, responder, halves)) = self.into_stream() else { return Handling::done() };
+        match Q::decode(payload) {
+            Ok(request) => {
+                let out = SendStream::of_handler(halves, Arc::clone(&core));
+                Handling::future(async move {
+                    let result = handler(Context::of(core), request, out).await;
+                    responder.finish_stream(result);
+                })
+            }
+            Err(status) => {
+                responder.refuse(status);
+                Handling::done()
+            }
+        }
     }
 
-    /// Many messages in, one back: to come.
+    /// Many messages in, one back.
     pub fn client_stream<Q, R, F>(
         self,
-        _: impl FnOnce(Context, RecvStream<Q>) -> F + Send + 'static,
+        handler: impl FnOnce(Context, RecvStream<Q>) -> F + Send + 'static,
     ) -> Handling
     where
         Q: Message,
         R: Message,
         F: Future<Output = Result<R, Status>> + Send + 'static,
     {
-        self.no_streams()
+        let Some((core, _, responder, halves)) = self.into_stream() else { return Handling::done() };
+        let input = RecvStream::new(halves);
+        Handling::future(async move {
+            let result = handler(Context::of(core), input).await;
+            responder.finish(result);
+        })
     }
 
-    /// Many messages both ways: to come.
+    /// Many messages both ways.
     pub fn bidi<Q, R, F>(
         self,
-        _: impl FnOnce(Context, RecvStream<Q>, SendStream<R>) -> F + Send + 'static,
+        handler: impl FnOnce(Context, RecvStream<Q>, SendStream<R>) -> F + Send + 'static,
     ) -> Handling
     where
         Q: Message,
         R: Message,
         F: Future<Output = Result<(), Status>> + Send + 'static,
     {
-        self.no_streams()
+        let Some((core, _, responder, halves)) = self.into_stream() else { return Handling::done() };
+        let out = SendStream::of_handler(halves.other(), Arc::clone(&core));
+        let input = RecvStream::new(halves);
+        Handling::future(async move {
+            let result = handler(Context::of(core), input, out).await;
+            responder.finish_stream(result);
+        })
     }
 
-    fn no_streams(self) -> Handling {
-        if let Some(responder) = self.responder {
-            responder.refuse(crate::stream::not_yet());
-        }
-        Handling::done()
+    fn into_stream(self) -> Option<(Arc<CallCore>, bytes::Bytes, Responder, StreamHandle)> {
+        let Self { core, payload, responder, stream, .. } = self;
+        let handle = StreamHandle::new(core.session().shared(), stream?);
+        Some((core, payload, responder?, handle))
     }
 
     /// There is no such method.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::proto::Shape;
+
 /// A service: its full name and its methods, in the order of the schema.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -121,6 +123,17 @@ pub enum Idempotency {
     NoSideEffects,
     /// A second run changes nothing more.
     Idempotent,
+}
+
+impl From<Shape> for MethodKind {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Unary => Self::Unary,
+            Shape::ServerStream => Self::ServerStream,
+            Shape::ClientStream => Self::ClientStream,
+            Shape::Bidi => Self::Bidi,
+        }
+    }
 }
 
 /// A method's own time limit.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 use protocall_codegen::{
-    check::{Taken, check_module, notes},
+    check::{Taken, check_module},
     draft::ServiceDraft,
     expand,
     model::Service,
@@ -60,12 +60,6 @@ impl Generated {
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.services
-    }
-
-    /// What the user should know of them, though it is no mistake.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        self.services.iter().flat_map(notes).collect()
     }
 
     /// Takes the modules of `text`, which an earlier call generated for other packages.

@@ -131,12 +131,3 @@ fn two_services_must_not_become_one_thing() {
     other.rust_name = Some(at("Calls"));
     assert!(broken(check_module(vec![named("Chat"), other], &[])).is_empty());
 }
-
-#[test]
-fn streams_are_noted_once_a_service() {
-    let stream = || MethodDraft::new(at("A"), one(), PartDraft::stream(one().ty));
-    let mut other = stream();
-    other.proto_name = at("B");
-    let service = check(service(vec![stream(), other])).unwrap();
-    assert_eq!(notes(&service), ["chat.v1.Chat: streaming methods answer UNIMPLEMENTED until streams run"]);
-}

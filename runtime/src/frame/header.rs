@@ -4,6 +4,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::checksum::crc32c;
+use super::id::CallId;
 
 /// Length, kind, flags and id (wire 2).
 pub(crate) const HEADER: usize = 10;
@@ -143,5 +144,20 @@ pub(crate) fn withdraw(frame: &mut [u8]) {
     debug_assert!(frame.len() >= HEADER, "no frame to withdraw");
     if let Some(kind) = frame.get_mut(LENGTH) {
         *kind = kind::PAD;
+    }
+}
+
+/// As [`withdraw`], all frames of a call among those in a buffer, which begins with a whole frame.
+pub(crate) fn withdraw_all(mut frames: &mut [u8], id: CallId) {
+    while let Some(&[a, b, c, d, kind, _, i, j, k, l]) = frames.first_chunk::<HEADER>() {
+        let end = LENGTH + u32::from_be_bytes([a, b, c, d]) as usize;
+        let of_call =
+            (kind::CALL..kind::PUSH).contains(&kind) || kind == kind::CREDIT || kind == kind::BLOCKED;
+        let lane_or_replies = frames[LENGTH + 1] & (flag::LANE | flag::REPLIES) != 0;
+        let flagged = !matches!(kind, kind::CALL | kind::REPLY) && lane_or_replies;
+        if of_call && !flagged && u32::from_be_bytes([i, j, k, l]) == id.to_wire() {
+            withdraw(frames);
+        }
+        frames = frames.get_mut(end..).unwrap_or_default();
     }
 }

@@ -51,7 +51,7 @@ pub(crate) use self::decoder::Decoder;
 pub(crate) use self::error::{EndCode, FrameError};
 pub(crate) use self::fragment::{Fragment, FragmentHead, FragmentOf};
 pub(crate) use self::go_away::{GoAway, Taken};
-pub(crate) use self::header::withdraw;
+pub(crate) use self::header::{withdraw, withdraw_all};
 pub(crate) use self::hello::Hello;
 pub(crate) use self::id::{CallId, Role};
 pub(crate) use self::item::{Headers, Item, ItemHead};

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker};
 
-use crate::call::NO_ROOM;
 use crate::proto::Shape;
+use crate::request::NO_ROOM;
 use crate::request::Phase;
 use crate::session::{CallWait, Shared, State};
 use crate::{Call, CallWithMetadata, Error, Message, Metadata, Status};

@@ -25,6 +25,11 @@ impl Account {
         self.initial = setting.max(self.initial);
     }
 
+    /// What could be spent at the beginning, and can be again when nothing is held.
+    pub(crate) fn first_total(&self) -> u64 {
+        self.initial
+    }
+
     pub(crate) fn available(&self) -> u64 {
         self.total.saturating_sub(self.spent)
     }

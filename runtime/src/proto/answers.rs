@@ -4,11 +4,14 @@ use bytes::Bytes;
 
 use super::assembly::{Arrived, Assembly};
 use super::calling::{Answer, Slot};
+use super::crediting::Asker;
 use super::event::Event;
+use super::items::ItemsIn;
 use super::receive::{detach, overdrawn};
+use super::stream::Closed;
 use super::{Connection, MESSAGE_COST};
 use crate::frame::{CallId, FrameError, Headers, Item, Piece, Reply, ReplyStatus, Reset};
-use crate::{Error, Status};
+use crate::{Code, Error, Status};
 
 impl Connection {
     pub(super) fn on_reply(&mut self, reply: Reply) -> Result<(), FrameError> {
@@ -21,7 +24,8 @@ impl Connection {
         let cost = MESSAGE_COST + (reply.block.len() + total) as u64;
         let Some(slot) = self.calling.open(number) else { return Err(not_open("REPLY")) };
         check_free(slot, "REPLY")?;
-        let (wanted, is_stream) = (slot.owned && !slot.has_answer(), slot.items.is_some());
+        let wanted = slot.owned && !slot.has_answer();
+        let is_stream = slot.stream.as_ref().is_some_and(|stream| stream.inn.is_some());
         if !self.replies_grant.charge(cost) {
             return Err(overdrawn("replies"));
         }
@@ -116,10 +120,16 @@ impl Connection {
     pub(super) fn on_reply_fragment(&mut self, number: u32, bytes: &[u8]) -> Result<(), FrameError> {
         let Some(slot) = self.calling.open(number) else { return Err(not_open("FRAGMENT")) };
         let Some(reply) = &mut slot.reply else {
-            return match &mut slot.items {
-                Some(items) => items.fragment(bytes).map(|_| ()),
-                None => Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way")),
+            let Some(inn) = slot.stream.as_mut().and_then(|stream| stream.inn.as_mut()) else {
+                return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
             };
+            inn.fragment(bytes)?;
+            let whole = !inn.is_under_way();
+            let id = CallId::new(self.role, number);
+            if whole {
+                self.item_arrived(id);
+            }
+            return Ok(());
         };
         if !reply.0.add(bytes)? {
             return Ok(());
@@ -150,27 +160,54 @@ impl Connection {
         }
         if let Some(why) = self.answer_block_refusal(&headers.block) {
             self.answer_early(number, Answer::Local(why));
+        } else if let Some(stream) = self.calling.slot(number).stream.as_mut() {
+            // A block of its own, as what is kept for long has.
+            stream.headers = Some(Bytes::copy_from_slice(&headers.block));
+            self.readable(headers.id);
         }
         Ok(())
     }
 
-    pub(super) fn on_answer_item(&mut self, item: &Item) -> Result<(), FrameError> {
-        let Some(slot) = self.calling.open(item.id.number()) else { return Err(not_open("ITEM")) };
+    pub(super) fn on_answer_item(&mut self, item: Item) -> Result<(), FrameError> {
+        let id = item.id;
+        let Some(slot) = self.calling.open(id.number()) else { return Err(not_open("ITEM")) };
         if slot.reply.is_some() {
             return Err(FrameError::unexpected("6.3", "ITEM while a REPLY is under way"));
         }
         // No HEADERS after it.
         slot.headers = true;
-        match &mut slot.items {
-            Some(_) if item.end => Err(FrameError::unexpected("9.2", "ITEM with END from a callee")),
-            Some(items) => items.take(item).map(|_| ()),
-            None => Err(FrameError::unexpected("9.1", "ITEM for a call without STREAM")),
+        if slot.stream.as_ref().is_none_or(|stream| stream.inn.is_none()) {
+            return Err(FrameError::unexpected("9.1", "ITEM for a call without STREAM"));
         }
+        if item.end {
+            return Err(FrameError::unexpected("9.2", "ITEM with END from a callee"));
+        }
+        self.take_item(id, item)
+    }
+
+    /// An item where one may be, ours or the peer's.
+    pub(super) fn take_item(&mut self, id: CallId, item: Item) -> Result<(), FrameError> {
+        let limit = self.ours.message_limit as usize;
+        let slot = match id.opener() == self.role {
+            true => self.calling.get(id.number()).and_then(|slot| slot.stream.as_deref_mut()),
+            false => self.serving.get(id.number()).and_then(|served| served.stream.as_deref_mut()),
+        };
+        let Some(inn) = slot.and_then(|stream| stream.inn.as_mut()) else { return Ok(()) };
+        let refused = inn.take(item, &mut self.pool, limit)?;
+        let (discards, whole) = (inn.discards(), !inn.is_under_way());
+        match refused {
+            Some(why) => self.refuse_items(id, why),
+            None if discards => self.raise_stream(id),
+            None if whole => self.item_arrived(id),
+            None => {}
+        }
+        Ok(())
     }
 
     /// One of our calls is over at the callee, or will never begin.
     pub(super) fn call_answered(&mut self, number: u32, answer: Answer) {
         self.clear_deadline(number);
+        self.end_items(number, &answer);
         if self.calling.answered(number, answer) {
             self.events.push_back(Event::Answered(number));
         }
@@ -180,9 +217,36 @@ impl Connection {
         self.settle_call(number);
     }
 
+    /// What an answer means to the streams of its call: no more items go, none come.
+    fn end_items(&mut self, number: u32, answer: &Answer) {
+        let Some(stream) = self.calling.slot(number).stream.as_mut() else { return };
+        if let Some(inn) = &mut stream.inn {
+            inn.void();
+        }
+        let id = CallId::new(self.role, number);
+        if stream.out.is_some() {
+            self.close_out(
+                id,
+                match answer {
+                    Answer::Message { .. } => {
+                        Closed::Unwanted(Status::cancelled("the other end has answered"))
+                    }
+                    Answer::Failed { status, .. } => Closed::Failed(read_status(status)),
+                    Answer::Local(status) => Closed::Failed(status.clone()),
+                },
+            );
+        }
+        if self.turn == Some(Asker::Stream(id)) {
+            self.grant_large();
+        }
+    }
+
     /// The caller is told before the callee has ended its side; what still comes is discarded.
     pub(super) fn answer_early(&mut self, number: u32, answer: Answer) {
         self.clear_deadline(number);
+        if let Some(inn) = self.calling.slot(number).stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
+            inn.discard();
+        }
         if self.calling.answered_early(number, answer) {
             self.events.push_back(Event::Answered(number));
         }
@@ -202,11 +266,18 @@ impl Connection {
 
 // wire 6.3
 fn check_free(slot: &Slot, what: &str) -> Result<(), FrameError> {
-    let items = slot.items.as_ref().is_some_and(|items| items.is_under_way());
+    let items =
+        slot.stream.as_ref().and_then(|stream| stream.inn.as_ref()).is_some_and(ItemsIn::is_under_way);
     match slot.reply.is_some() || items {
         true => Err(FrameError::unexpected("6.3", format!("{what} while a message is under way"))),
         false => Ok(()),
     }
+}
+
+/// A status as it came, without what is beside it.
+pub(super) fn read_status(status: &ReplyStatus) -> Status {
+    let read = Status::new(Code::from_wire(status.code), status.text.to_string());
+    if status.not_run { read.not_run() } else { read }
 }
 
 fn not_open(what: &str) -> FrameError {

@@ -98,7 +98,7 @@ impl Connection {
             }
             None => self.push_ends_dropped(),
         }
-        self.grant_large_pushes();
+        self.grant_large();
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Connection {
         self.push_ends_dropped();
         match under_way.push {
             Some(push) => self.push_handed_on(lane, push.cost()),
-            None => self.grant_large_pushes(),
+            None => self.grant_large(),
         }
         Ok(())
     }

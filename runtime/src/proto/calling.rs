@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::assembly::Assembly;
-use super::items::Items;
+use super::stream::Stream;
 use crate::Status;
 use crate::frame::ReplyStatus;
 
@@ -43,8 +43,8 @@ pub(crate) struct Slot {
     pub(crate) cancelled: bool,
     /// HEADERS were read, or an ITEM, after which they may not come (wire 9.5).
     pub(crate) headers: bool,
-    /// What flows of the callee's items, if it was asked for items.
-    pub(crate) items: Option<Box<Items>>,
+    /// Its items, unless it is unary.
+    pub(crate) stream: Option<Box<Stream>>,
     /// How many calls left before this one (wire 11.3).
     order: u64,
     /// Where the CALL's last byte lies in all that was sent; `None` while it has not left.
@@ -81,7 +81,7 @@ impl Slot {
         side_ended: false,
         cancelled: false,
         headers: false,
-        items: None,
+        stream: None,
         order: 0,
         end: None,
         reply: None,
@@ -92,6 +92,16 @@ impl Slot {
     /// Whether its caller was told.
     pub(crate) fn has_answer(&self) -> bool {
         self.answer.is_some()
+    }
+
+    /// The answer of a stream, once; whoever has a half of it lets go by itself.
+    pub(crate) fn take_answer(&mut self) -> Option<Answer> {
+        self.answer.take()
+    }
+
+    /// Whether its caller sends items.
+    pub(crate) fn sends_items(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.out.is_some())
     }
 }
 
@@ -153,6 +163,27 @@ impl Calling {
         &mut self.slots[number as usize - 1]
     }
 
+    /// The slot of this number, if it was ever used.
+    pub(crate) fn get(&mut self, number: u32) -> Option<&mut Slot> {
+        self.slots.get_mut((number as usize).checked_sub(1)?)
+    }
+
+    /// Whether the call has left and has no terminal frame yet, or waits to leave.
+    pub(crate) fn is_open(&mut self, number: u32) -> bool {
+        let state = self.slot(number).state;
+        matches!(state, State::Queued(_) | State::QueuedLarge | State::Sent)
+    }
+
+    /// Whether nothing more has to be exchanged for any of them, whoever still looks at an answer.
+    pub(crate) fn all_done(&self) -> bool {
+        self.slots.iter().all(|slot| matches!(slot.state, State::Idle | State::Done))
+    }
+
+    /// Those that are streams.
+    pub(crate) fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.slots.iter_mut().filter_map(|slot| slot.stream.as_deref_mut())
+    }
+
     /// How much time a call has whose time begins now, once.
     pub(crate) fn take_left(&mut self, number: u32) -> Option<Duration> {
         self.slots.get_mut(number as usize - 1)?.left.take()
@@ -192,7 +223,8 @@ impl Calling {
     pub(crate) fn ended(&mut self, number: u32, at: u64) {
         let slot = self.slot(number);
         slot.end = Some(at);
-        slot.side_ended = true;
+        // Who sends items ends that side later.
+        slot.side_ended |= !slot.sends_items();
     }
 
     /// The call is over at the callee. True: its caller is told now, by this.
@@ -201,7 +233,6 @@ impl Calling {
         slot.state = State::Done;
         slot.left = None;
         slot.reply = None;
-        slot.items = None;
         let late = slot.cancelled && matches!(answer, Answer::Message { .. });
         self.late += u64::from(late);
         self.answered_early(number, answer)

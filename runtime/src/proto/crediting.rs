@@ -1,9 +1,10 @@
 //! CREDIT and BLOCKED, both ways (wire 7). What we owe of them is noted, and written with the next batch: so an end
 //! that cannot write owes one CREDIT for each account, the newest (wire 7.11).
 
+use super::account::Grant;
 use super::outbox::Outbox;
 use super::{Connection, Event, MESSAGE_COST};
-use crate::frame::{Credit, EndCode, FrameError, ROUTE_LIMIT, Scope};
+use crate::frame::{CallId, Credit, EndCode, FrameError, ROUTE_LIMIT, Scope};
 
 /// The accounts whose new total the peer has not been told. Each is told once a batch.
 #[derive(Debug, Default)]
@@ -11,11 +12,28 @@ pub(super) struct Owed {
     calls: bool,
     replies: bool,
     pub(super) lanes: Vec<u32>,
+    pub(super) streams: Vec<CallId>,
+}
+
+/// Who may be lent credit for a large message (wire 7.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    Lane(u32),
+    Stream(CallId),
+}
+
+/// How it stands with one that asks.
+struct Asks<'a> {
+    grant: &'a mut Grant,
+    asks: &'a mut bool,
+    under_way: bool,
+    /// Whether it is read.
+    reads: bool,
 }
 
 impl Owed {
     pub(super) fn is_empty(&self) -> bool {
-        !self.calls && !self.replies && self.lanes.is_empty()
+        !self.calls && !self.replies && self.lanes.is_empty() && self.streams.is_empty()
     }
 }
 
@@ -41,8 +59,8 @@ impl Connection {
                     self.keep_promise(lane);
                 }
             }
-            // Of a call without streams, or late (wire 7.9, 8.10).
-            Scope::Stream(_) => {}
+            // Of a call without streams, or late, it is ignored (wire 7.9, 8.10).
+            Scope::Stream(id) => self.stream_credit(id, credit.total),
         }
         Ok(())
     }
@@ -51,7 +69,7 @@ impl Connection {
         match wanted.scope {
             Scope::Calls => self.owed.calls |= self.calls_grant.want(wanted.total),
             Scope::Replies => self.owed.replies |= self.replies_grant.want(wanted.total),
-            Scope::Stream(_) => {}
+            Scope::Stream(id) => self.stream_wants(id, wanted.total),
             Scope::Lane(lane) => {
                 let Some(inn) = self.lanes.inn(lane) else {
                     let text = "BLOCKED in a lane over ours";
@@ -60,10 +78,10 @@ impl Connection {
                 let grew = inn.grant.want(wanted.total);
                 if inn.grant.is_wanted() && !inn.asks {
                     inn.asks = true;
-                    self.lanes.asking.push_back(lane);
+                    self.asking.push_back(Asker::Lane(lane));
                 }
                 self.owe_lane(lane, grew);
-                self.grant_large_pushes();
+                self.grant_large();
             }
         }
         Ok(())
@@ -89,7 +107,26 @@ impl Connection {
         inn.grant.free(cost);
         let grew = inn.grant.raise_if_due();
         self.owe_lane(lane, grew);
-        self.grant_large_pushes();
+        self.grant_large();
+    }
+
+    /// BLOCKED for a stream.
+    fn stream_wants(&mut self, id: CallId, total: u64) {
+        let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
+        let Some(inn) = inn.filter(|inn| !inn.discards()) else { return };
+        let grew = inn.grant.want(total);
+        self.owe_stream(id, grew);
+        self.stream_asks(id);
+    }
+
+    /// A stream whose reader waits is lent what a large item needs, in its turn.
+    pub(super) fn stream_asks(&mut self, id: CallId) {
+        let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
+        let Some(inn) = inn.filter(|inn| inn.waits && inn.grant.is_wanted()) else { return };
+        if !std::mem::replace(&mut inn.asks, true) {
+            self.asking.push_back(Asker::Stream(id));
+        }
+        self.grant_large();
     }
 
     fn owe_lane(&mut self, lane: u32, grew: bool) {
@@ -98,35 +135,57 @@ impl Connection {
         self.owed.lanes.push(lane);
     }
 
-    /// Gives one lane after the other, in the order of asking, what it needs for one large push (wire 7.8): those
-    /// that hold nothing. A turn lasts until what was lent is spent and the push is whole.
-    pub(super) fn grant_large_pushes(&mut self) {
-        if self.lanes.asking.is_empty() {
+    fn asker(&mut self, asker: Asker) -> Option<Asks<'_>> {
+        match asker {
+            Asker::Lane(lane) => self.lanes.inn(lane).map(|inn| Asks {
+                under_way: inn.under_way.is_some(),
+                grant: &mut inn.grant,
+                asks: &mut inn.asks,
+                reads: true,
+            }),
+            Asker::Stream(id) => {
+                let inn = self.stream_of(id).filter(|stream| !stream.over)?.inn.as_mut()?;
+                Some(Asks {
+                    under_way: inn.is_under_way(),
+                    reads: inn.waits && !inn.discards(),
+                    grant: &mut inn.grant,
+                    asks: &mut inn.asks,
+                })
+            }
+        }
+    }
+
+    /// Gives one lane or stream after the other, in the order of asking, what it needs for one large message (wire 7.8):
+    /// those that hold nothing. A turn lasts until what was lent is spent and the message is whole.
+    pub(super) fn grant_large(&mut self) {
+        if self.asking.is_empty() {
             return;
         }
         let slack = MESSAGE_COST + u64::from(self.ours.metadata_limit) + ROUTE_LIMIT as u64;
         let largest = slack + u64::from(self.ours.message_limit);
-        if let Some(inn) = self.lanes.turn.and_then(|lane| self.lanes.inn(lane)) {
-            if inn.under_way.is_some() || inn.grant.unspent() > inn.grant.window() + slack {
+        if let Some(turn) = self.turn.and_then(|asker| self.asker(asker)) {
+            if turn.under_way || turn.grant.unspent() > turn.grant.window() + slack {
                 return;
             }
         }
-        self.lanes.turn = None;
-        for _ in 0..self.lanes.asking.len() {
-            let Some(lane) = self.lanes.asking.pop_front() else { break };
-            let Some(inn) = self.lanes.inn(lane) else { continue };
-            if inn.grant.is_wanted() && (inn.grant.held() > 0 || inn.under_way.is_some()) {
-                self.lanes.asking.push_back(lane);
+        self.turn = None;
+        for _ in 0..self.asking.len() {
+            let Some(asker) = self.asking.pop_front() else { break };
+            let Some(Asks { grant, asks, under_way, reads }) = self.asker(asker) else { continue };
+            if grant.is_wanted() && reads && (grant.held() > 0 || under_way) {
+                self.asking.push_back(asker);
                 continue;
             }
-            inn.asks = false;
-            if inn.grant.is_wanted() {
-                let grew = inn.grant.lend(largest);
-                self.owe_lane(lane, grew);
+            // Who does not read asks again when it does.
+            *asks = false;
+            if grant.is_wanted() && reads {
+                let grew = grant.lend(largest);
+                match asker {
+                    Asker::Lane(lane) => self.owe_lane(lane, grew),
+                    Asker::Stream(id) => self.owe_stream(id, grew),
+                }
                 // The others come after it.
-                self.lanes.turn = Some(lane);
-            }
-            if self.lanes.turn.is_some() {
+                self.turn = Some(asker);
                 break;
             }
         }
@@ -145,6 +204,15 @@ impl Connection {
             if let Some(inn) = self.lanes.inn(lane) {
                 inn.owed = false;
                 write_credit(Scope::Lane(lane), inn.grant.total(), out);
+            }
+        }
+        for id in std::mem::take(&mut self.owed.streams) {
+            let open = self.takes_credit(id);
+            if let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) {
+                if std::mem::take(&mut inn.owed) && open {
+                    let total = inn.grant.total();
+                    write_credit(Scope::Stream(id), total, &mut self.outbox);
+                }
             }
         }
     }

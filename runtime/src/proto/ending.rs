@@ -108,7 +108,7 @@ impl Connection {
     /// A drain is done when nothing is open either way, and our own pushes have left.
     pub(super) fn check_drained(&mut self) {
         let done = self.farewell.ours == Stage::Final
-            && self.calling.busy() == 0
+            && self.calling.all_done()
             && self.serving.busy() == 0
             && !self.outbox.has_large()
             && !self.is_over();
@@ -220,6 +220,9 @@ impl Connection {
         self.replies_waiting.clear();
         self.held.clear();
         self.lanes.inn.iter_mut().for_each(|inn| inn.under_way = None);
+        self.asking.clear();
+        self.turn = None;
+        self.senders_in_line.clear();
         self.pong_owed = None;
         self.owed = super::Owed::default();
         self.farewell.intent = None;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::MESSAGE_COST;
+use super::{MESSAGE_COST, StreamKey};
 use crate::Reason;
 use crate::frame::{CallId, PushRun, RouteRef, Services, Text};
 
@@ -28,6 +28,10 @@ pub(crate) enum Event {
     Stopped(CallId, Stop),
     /// An answer is there for a call of ours.
     Answered(u32),
+    /// There is something for who reads this stream.
+    Readable(CallId),
+    /// There may be room for who sends into this stream.
+    Writable(CallId),
     /// There may be room for pushes that wait in this lane.
     LaneRoom,
     /// The peer took so many pushes.
@@ -54,6 +58,8 @@ pub(crate) struct Inbound {
     pub(crate) block: Bytes,
     pub(crate) shape: Shape,
     pub(crate) message: Bytes,
+    /// Its streams, unless it is unary.
+    pub(crate) stream: Option<StreamKey>,
     /// What to free once it is handed on (wire 7.5).
     pub(crate) cost: u64,
 }
@@ -65,6 +71,18 @@ pub(crate) enum Shape {
     ServerStream,
     ClientStream,
     Bidi,
+}
+
+impl Shape {
+    /// Whether the call carries its one request.
+    pub(crate) fn has_request(self) -> bool {
+        matches!(self, Self::Unary | Self::ServerStream)
+    }
+
+    /// Whether its answer is a stream of items.
+    pub(crate) fn answers_with_items(self) -> bool {
+        matches!(self, Self::ServerStream | Self::Bidi)
+    }
 }
 
 /// A push of the peer's, whole; or many of one route that came one after the other, which have no block.

@@ -1,7 +1,5 @@
 //! Pushes: the lanes of both directions (wire 10). A lane is an account of credit and an order.
 
-use std::collections::VecDeque;
-
 use super::account::{Account, Grant};
 use super::assembly::Assembly;
 use super::event::InboundPush;
@@ -59,10 +57,6 @@ pub(crate) struct Lanes {
     pub(crate) ended: u64,
     /// What the peer says it has taken.
     pub(crate) peer_taken: u64,
-    /// Lanes that wait for a large grant, in the order of asking.
-    pub(crate) asking: VecDeque<u32>,
-    /// The one that was given it last (wire 7.8).
-    pub(crate) turn: Option<u32>,
     /// Methods that were pushed lately; none before the first push.
     pub(crate) known: Option<Box<[Option<Known>; KNOWN]>>,
 }
@@ -81,8 +75,6 @@ impl Lanes {
             begun: 0,
             ended: 0,
             peer_taken: 0,
-            asking: VecDeque::new(),
-            turn: None,
             known: None,
         }
     }

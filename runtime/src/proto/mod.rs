@@ -7,11 +7,12 @@
 //! | `calling` `opening` `answers` | the calls that this end opens: the table, what their callers do, what their callees say |
 //! | `serving` `requests` `replying` | the calls that the peer opens: the table, what their callers say, what their handlers do |
 //! | `lanes` `pushing` `arriving` | pushes: the lanes, ours, the peer's |
+//! | `stream` `reading` `sending` | streams: their halves, items that come, items that go |
 //! | `receive` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
-//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, streams, what waits to be written |
+//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written |
 
 mod account;
 mod answers;
@@ -29,12 +30,15 @@ mod outbox;
 mod pool;
 mod pushing;
 mod queries;
+mod reading;
 mod receive;
 mod replying;
 mod requests;
 mod resting;
 mod routes;
+mod sending;
 mod serving;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wheel;
@@ -44,7 +48,7 @@ use std::time::{Duration, Instant};
 
 use self::account::{Account, Grant};
 use self::calling::Calling;
-use self::crediting::Owed;
+use self::crediting::{Asker, Owed};
 use self::ending::Farewell;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict, Waits};
@@ -55,15 +59,19 @@ use self::routes::Routes;
 use self::serving::Serving;
 use self::wheel::Wheel;
 use crate::config::Config;
-use crate::frame::{EndCode, Hello, Ping, Pong, Role, Settings};
+use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
+pub(crate) use self::items::cost_of_item;
 pub(crate) use self::opening::{OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
 pub(crate) use self::pushing::{PushRoom, Pushing};
+pub(crate) use self::reading::Read;
 pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
+pub(crate) use self::sending::ItemRoom;
+pub(crate) use self::stream::{Half, StreamKey};
 
 /// One connection.
 ///
@@ -101,6 +109,14 @@ pub(crate) struct Connection {
     owed: Owed,
     /// Calls that wait until what we have to write leaves (wire 7.11).
     held: VecDeque<u32>,
+    /// Lanes and streams that wait for a large grant, in the order of asking.
+    asking: VecDeque<Asker>,
+    /// The one that was given it last (wire 7.8).
+    turn: Option<Asker>,
+    /// Streams that were ever begun.
+    streams_begun: u64,
+    /// Streams whose senders wait for the write buffer.
+    senders_in_line: Vec<CallId>,
     events: VecDeque<Event>,
     /// There may be room for calls that wait.
     call_room: bool,
@@ -188,6 +204,10 @@ impl Connection {
             pong_owed: None,
             owed: Owed::default(),
             held: VecDeque::new(),
+            asking: VecDeque::new(),
+            turn: None,
+            streams_begun: 0,
+            senders_in_line: Vec::new(),
             events: VecDeque::new(),
             call_room: false,
             left: Vec::new(),
@@ -271,6 +291,7 @@ impl Connection {
             self.wanted = Wanted::default();
             self.call_room = true;
             self.events.push_back(Event::LaneRoom);
+            self.buffer_takes_items();
         }
         self.events.pop_front()
     }
@@ -313,6 +334,7 @@ impl Connection {
             Left::CallBegun(id) => self.calling.begun(id.number()),
             Left::CallEnded(id, at) => self.calling.ended(id.number(), at),
             Left::ReplyEnded(id) => self.end_served(id.number(), None),
+            Left::ItemEnded(id) => self.item_left(id),
             Left::PushEnded(lane) => {
                 self.large_push_ended(lane);
                 self.check_drained();
@@ -373,7 +395,13 @@ impl Connection {
         self.routes.set_peer_limit(settings.bindings);
         self.peer.settings = Bounds::from(&settings);
         self.call_room = true;
+        for stream in self.calling.streams().chain(self.serving.streams()) {
+            if let Some(out) = &mut stream.out {
+                out.account.apply_setting(settings.stream_credit);
+            }
+        }
         self.events.extend([Event::Ready, Event::LaneRoom]);
+        self.buffer_takes_items();
         self.pump_replies();
     }
 }

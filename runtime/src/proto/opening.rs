@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::calling::{Answer, State};
-use super::items::Items;
 use super::outbox::{Large, LargeKind, whole_millis};
 use super::routes::OurRoute;
+use super::stream::Closed;
 use super::{Connection, MESSAGE_COST, Shape};
 use crate::frame::{
     Bind, CallHead, CallId, Cancel, Credit, Outline, ROUTE_LIMIT, RouteOut, RouteRef, Scope, Settings, Text,
@@ -171,10 +171,10 @@ impl Connection {
         let deadline = opening.left.map(whole_millis);
         let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
         let head = CallHead { id, route, deadline, stream, block: opening.block };
-        let outline = Outline::whole(opening.len);
+        let outline = opening.shape.has_request().then(|| Outline::whole(opening.len));
         let buffer = self.outbox.small();
         let start = buffer.len();
-        let written = write_guarded(buffer, |out| head.encode(Some(outline), out), write);
+        let written = write_guarded(buffer, |out| head.encode(outline, out), write);
         if let Err(error) = exact(written, opening.len) {
             self.outbox.small().truncate(start);
             self.drop_permit(permit);
@@ -213,15 +213,14 @@ impl Connection {
     fn opened(&mut self, number: u32, state: State, opening: Opening<'_>) {
         // A route that was bound while the call waited costs less than was reserved (wire 7.1).
         let cost = self.call_cost(opening.route, opening.len, opening.block.len());
+        let stream = self.caller_stream(opening.shape);
         let slot = self.calling.slot(number);
         let reserved = slot.cost;
         debug_assert!(cost <= reserved, "a call costs what was reserved, or less");
         slot.cost = cost.min(reserved);
         slot.state = state;
         slot.limit = opening.limit;
-        if matches!(opening.shape, Shape::ServerStream | Shape::Bidi) {
-            slot.items = Some(Box::new(Items::new(self.ours.stream_credit)));
-        }
+        slot.stream = stream;
         self.calls_account.refund(reserved.saturating_sub(cost));
         slot.left = opening.left;
         if slot.left.is_some() {
@@ -296,7 +295,19 @@ impl Connection {
         self.clear_deadline(number);
         let id = CallId::new(self.role, number);
         let slot = self.calling.slot(number);
+        let limit = slot.limit.unwrap_or_default();
+        if slot.sends_items() {
+            self.close_out(
+                id,
+                Closed::Failed(match why {
+                    GivenUp::Dropped => Status::cancelled("the call was given up"),
+                    GivenUp::Expired => Error::Deadline { limit }.into(),
+                }),
+            );
+        }
+        let slot = self.calling.slot(number);
         match slot.state {
+            State::Queued(start) if slot.stream.is_some() => self.outbox.withdraw_stream(id, start),
             State::Queued(start) => self.outbox.withdraw(id, start),
             State::QueuedLarge => {
                 self.outbox.withdraw_large_call(id);
@@ -317,6 +328,14 @@ impl Connection {
         true
     }
 
+    /// Our call is to end, though somebody still holds on to it.
+    pub(super) fn cancel_call(&mut self, number: u32, why: GivenUp) {
+        if self.calling.is_open(number) && self.stop_call(number, why) {
+            let status = Status::cancelled("the call was given up").not_run();
+            self.call_answered(number, Answer::Local(status));
+        }
+    }
+
     /// The callee has ended its side: ours ends too, if it has not (wire 8.9).
     pub(super) fn end_our_side(&mut self, number: u32) {
         if !self.calling.slot(number).side_ended {
@@ -328,8 +347,11 @@ impl Connection {
         let id = CallId::new(self.role, number);
         // A request that is half sent is not finished: CANCEL ends our side (wire 8.8).
         self.outbox.withdraw_large_call(id);
-        self.calling.slot(number).side_ended = true;
-        Cancel { id, expired: why == GivenUp::Expired }.encode(self.outbox.control());
+        let slot = self.calling.slot(number);
+        slot.side_ended = true;
+        // It must not overtake items (wire 8.12).
+        let out = if slot.sends_items() { self.outbox.small() } else { self.outbox.control() };
+        Cancel { id, expired: why == GivenUp::Expired }.encode(out);
     }
 
     /// Frees the number once the answer is taken, or nobody wants it, and both sides have ended (wire 8).

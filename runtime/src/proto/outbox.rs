@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::frame::{CallHead, CallId, FragmentHead, FragmentOf, Outline, PushHead, ReplyHead, RouteRef};
+use crate::frame::{
+    CallHead, CallId, FragmentHead, FragmentOf, ItemHead, Outline, PushHead, ReplyHead, RouteRef,
+    withdraw_all,
+};
 
 /// Bytes of fragments in one batch: what a control frame may have to wait for.
 const BATCH_FRAGMENTS: usize = 256 << 10;
@@ -80,13 +83,14 @@ pub(crate) struct Large {
 pub(crate) enum LargeKind {
     Call { id: CallId, route: RouteRef, deadline: Option<Instant>, stream: bool },
     Reply { id: CallId },
+    Item { id: CallId },
     Push { lane: u32, route: RouteRef },
 }
 
 impl LargeKind {
     fn of(&self) -> FragmentOf {
         match self {
-            Self::Call { id, .. } | Self::Reply { id } => FragmentOf::Call(*id),
+            Self::Call { id, .. } | Self::Reply { id } | Self::Item { id } => FragmentOf::Call(*id),
             Self::Push { lane, .. } => FragmentOf::Lane(*lane),
         }
     }
@@ -97,6 +101,10 @@ impl LargeKind {
 
     fn is_reply(&self, wanted: CallId) -> bool {
         matches!(self, Self::Reply { id } if *id == wanted)
+    }
+
+    fn is_item(&self, wanted: CallId) -> bool {
+        matches!(self, Self::Item { id } if *id == wanted)
     }
 }
 
@@ -109,6 +117,8 @@ pub(crate) enum Left {
     CallEnded(CallId, u64),
     /// A large reply's last byte.
     ReplyEnded(CallId),
+    /// A large item's last byte.
+    ItemEnded(CallId),
     /// A large push's last byte.
     PushEnded(u32),
 }
@@ -197,6 +207,12 @@ impl Outbox {
         }
     }
 
+    /// As [`withdraw`](Self::withdraw), with all frames of the call that came after its CALL.
+    pub(crate) fn withdraw_stream(&mut self, id: CallId, start: usize) {
+        self.withdraw(id, start);
+        withdraw_all(&mut self.small[start..], id);
+    }
+
     pub(crate) fn push_large(&mut self, large: Large) {
         if self.closed {
             return;
@@ -213,6 +229,11 @@ impl Outbox {
     /// Takes a large reply back, or what is left of it.
     pub(crate) fn cut_reply(&mut self, id: CallId) -> Option<Large> {
         self.remove(|large| large.what.is_reply(id))
+    }
+
+    /// Takes a large item back, or what is left of it.
+    pub(crate) fn cut_item(&mut self, id: CallId) -> Option<Large> {
+        self.remove(|large| large.what.is_item(id))
     }
 
     fn remove(&mut self, matches: impl Fn(&Large) -> bool) -> Option<Large> {
@@ -304,6 +325,7 @@ impl LargeKind {
         match self {
             Self::Call { id, .. } => Left::CallEnded(*id, at),
             Self::Reply { id } => Left::ReplyEnded(*id),
+            Self::Item { id } => Left::ItemEnded(*id),
             Self::Push { lane, .. } => Left::PushEnded(*lane),
         }
     }
@@ -329,6 +351,7 @@ impl Large {
             LargeKind::Reply { id } => {
                 ReplyHead { id: *id, block: &self.block }.encode(outline, out);
             }
+            LargeKind::Item { id } => ItemHead { id: *id, end: false }.encode(outline, out),
             LargeKind::Push { lane, route } => {
                 PushHead { lane: *lane, route: route.as_out(), block: &self.block }.encode(outline, out);
             }

@@ -58,15 +58,20 @@ impl Connection {
             Frame::Hello(hello) => self.on_hello(*hello),
             Frame::Auth(bytes) => self.on_auth(bytes),
             Frame::Ready => self.on_ready(),
-            Frame::Item(item) if item.id.opener() == self.role => self.on_answer_item(&item),
-            Frame::Item(item) => self.on_request_item(&item),
+            Frame::Item(item) if item.id.opener() == self.role => self.on_answer_item(item),
+            Frame::Item(item) => self.on_request_item(item),
             Frame::End(id) => self.on_end(id),
             Frame::Headers(headers) => self.on_headers(&headers),
-            // STOP concerns items that we send, and we send none; late ones are ignored anyway (wire 8.10).
-            Frame::Stop(_) | Frame::Pad => Ok(()),
+            Frame::Stop(stop) => {
+                self.on_stop(stop);
+                Ok(())
+            }
+            Frame::Pad => Ok(()),
         };
-        if let Err(error) = taken {
-            self.break_off(&error);
+        match taken {
+            Ok(()) if self.takes_no_more() => self.check_drained(),
+            Ok(()) => {}
+            Err(error) => self.break_off(&error),
         }
     }
 

@@ -3,11 +3,13 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::event::Stop;
+use super::crediting::Asker;
+use super::event::{Event, Stop};
 use super::opening::{exact, write_guarded};
 use super::outbox::{Large, LargeKind};
 use super::serving::ServedState;
-use super::{Connection, Event, MESSAGE_COST};
+use super::stream::Closed;
+use super::{Connection, MESSAGE_COST};
 use crate::frame::{
     CallId, Credit, FragmentOf, Outline, ReplyHead, ReplyStatus, Reset, STATUS_TEXT_LIMIT, Scope, StatusHead,
     Text,
@@ -95,6 +97,7 @@ impl Connection {
             return Err(error);
         }
         self.replies_account.spend(MESSAGE_COST + (len + block.len()) as u64);
+        self.cut_off(number);
         self.end_served(number, Some(self.outbox.batches()));
         Ok(())
     }
@@ -104,9 +107,69 @@ impl Connection {
         // A call has one terminal frame (wire 8.4), whoever asks for a second.
         let Some(served) = self.serving.running(number) else { return };
         served.state = ServedState::Replying;
+        let stopped = served.stopped.is_some();
         self.wheel.clear(number * 2 + 1);
+        self.cut_off(number);
+        let id = CallId::new(self.role.other(), number);
+        if let Some(stream) = self.stream_of(id).filter(|stream| stream.has_large_item()) {
+            stream.terminal = Some(terminal);
+            if stopped {
+                self.cut_item(number, &stop_status(Stop::Cancelled));
+            }
+            return;
+        }
+        self.go_on_with_reply(number, terminal);
+    }
+
+    /// Nothing of the call stands before its terminal frame any more, but for credit.
+    pub(super) fn go_on_with_reply(&mut self, number: u32, terminal: Terminal) {
         self.replies_waiting.push_back(WaitingReply { number, terminal });
         self.pump_replies();
+    }
+
+    /// The call is answered: whoever still holds on to its streams is cut off, and what the caller still sends is
+    /// discarded (wire 8.9).
+    fn cut_off(&mut self, number: u32) {
+        let id = CallId::new(self.role.other(), number);
+        let Some(stream) = self.stream_of(id) else { return };
+        stream.over = true;
+        if let Some(inn) = &mut stream.inn {
+            inn.unread();
+        }
+        let mut senders = false;
+        if let Some(out) = &mut stream.out {
+            // One that is on its way goes first.
+            out.pending = None;
+            senders = std::mem::take(&mut out.waits);
+        }
+        self.events.push_back(Event::Readable(id));
+        if senders {
+            self.events.push_back(Event::Writable(id));
+        }
+        if self.turn == Some(Asker::Stream(id)) {
+            self.grant_large();
+        }
+    }
+
+    /// The caller left while the last large item was on its way: the terminal frame does not wait for the rest of it.
+    fn cut_item(&mut self, number: u32, why: &Status) {
+        let id = CallId::new(self.role.other(), number);
+        let terminal = self.stream_of(id).and_then(|stream| stream.terminal.take());
+        match self.close_out(id, Closed::Failed(why.clone())) {
+            // wire 8.7: RESET is the terminal frame of who cannot finish an item.
+            true => self.reset_served(id, why),
+            false => {
+                let terminal = terminal.unwrap_or_else(|| Terminal::status(why, Bytes::new()));
+                self.go_on_with_reply(number, terminal);
+            }
+        }
+    }
+
+    fn reset_served(&mut self, id: CallId, why: &Status) {
+        let text = Text::from(why.message().to_owned());
+        let reset = Reset { of: FragmentOf::Call(id), code: why.code().number(), text };
+        reset.encode(self.outbox.small());
+        self.end_served(id.number(), Some(self.outbox.batches()));
     }
 
     /// Checks a reply's size against the limits; the error tells the knob.
@@ -195,9 +258,8 @@ impl Connection {
         if let Some(served) = self.serving.open(number) {
             served.state = ServedState::Replying;
         }
-        let terminal = Terminal::status(&why.not_run(), Bytes::new());
-        self.replies_waiting.push_back(WaitingReply { number, terminal });
-        self.pump_replies();
+        self.cut_off(number);
+        self.go_on_with_reply(number, Terminal::status(&why.not_run(), Bytes::new()));
     }
 
     /// CANCEL, or the deadline has passed: the handler must go, or its reply need not travel.
@@ -229,6 +291,9 @@ impl Connection {
     fn cut_reply(&mut self, number: u32, why: Stop) {
         let id = CallId::new(self.role.other(), number);
         let status = stop_status(why);
+        if self.stream_of(id).is_some_and(|stream| stream.terminal.is_some()) {
+            return self.cut_item(number, &status);
+        }
         if let Some(waiting) = self.replies_waiting.iter_mut().find(|waiting| waiting.number == number) {
             if matches!(waiting.terminal, Terminal::Message { .. }) {
                 waiting.terminal = Terminal::status(&status, Bytes::new());
@@ -237,10 +302,7 @@ impl Connection {
         }
         let Some(large) = self.outbox.cut_reply(id) else { return };
         if large.begun {
-            let text = Text::from(status.message().to_owned());
-            let reset = Reset { of: FragmentOf::Call(id), code: status.code().number(), text };
-            reset.encode(self.outbox.control());
-            return self.end_served(number, Some(self.outbox.batches()));
+            return self.reset_served(id, &status);
         }
         let terminal = Terminal::Message { block: large.block, message: large.message };
         self.replies_account.refund(terminal.cost());

@@ -6,11 +6,13 @@ use bytes::Bytes;
 
 use super::Connection;
 use super::assembly::{Arrived, Assembly, take_from};
+use super::calling::Answer;
 use super::event::{Event, Inbound, Shape, Stop};
-use super::items::Items;
+use super::items::ItemsIn;
 use super::receive::{cost_of, detach, overdrawn};
+use super::replying::stop_status;
 use super::serving::{Request, ServedState};
-use crate::frame::{Call, CallId, Cancel, EndCode, FrameError, Item, Piece, Reset};
+use crate::frame::{Call, CallId, Cancel, EndCode, FrameError, Item, Piece, ReplyStatus, Reset};
 use crate::{Code, Error, Status};
 
 /// So many times `send_buffer` may wait to be written before the peer's calls are held back.
@@ -39,6 +41,7 @@ impl Connection {
             return Ok(());
         }
         let shape = shape_of(&call);
+        let stream = self.callee_stream(shape);
         let deadline = self.served_deadline(now, call.deadline);
         if let Some(at) = deadline {
             self.wheel.set(number * 2 + 1, at);
@@ -46,22 +49,22 @@ impl Connection {
         let Call { id, route, block, message, .. } = call;
         let message = match message.map(|piece| Assembly::begin(piece, &mut self.pool)) {
             None => {
-                let items = Items::new(self.ours.stream_credit);
-                self.serving.begin(number, ServedState::Running, false).items = Some(Box::new(items));
+                self.serving.begin(number, ServedState::Running, false).stream = stream;
                 Bytes::new()
             }
             Some(Arrived::Whole(bytes)) => {
-                self.serving.begin(number, ServedState::Running, true);
+                self.serving.begin(number, ServedState::Running, true).stream = stream;
                 bytes
             }
             Some(Arrived::Begun(assembly)) => {
                 let (route, block) = detach(&route, &block);
                 let request = Request { assembly, route, block, deadline, shape, cost };
-                self.serving.begin(number, ServedState::Receiving(Box::new(request)), false);
+                self.serving.begin(number, ServedState::Receiving(Box::new(request)), false).stream = stream;
                 return Ok(());
             }
         };
-        self.dispatch(Inbound { id, route, deadline, block, shape, message, cost });
+        let stream = self.stream_key(id);
+        self.dispatch(Inbound { id, route, deadline, block, shape, message, stream, cost });
         Ok(())
     }
 
@@ -122,9 +125,9 @@ impl Connection {
     fn refuse_call(&mut self, call: &Call, cost: u64, why: Status) {
         let rest = call.message.as_ref().map_or(0, |piece| piece.missing as usize);
         let ended = call.message.is_some() && rest == 0;
-        let items = call.message.is_none().then(|| Box::new(Items::new(self.ours.stream_credit)));
+        let stream = self.callee_stream(shape_of(call));
         let served = self.serving.begin(call.id.number(), ServedState::Running, ended);
-        (served.rest, served.items) = (rest, items);
+        (served.rest, served.stream) = (rest, stream);
         self.refuse(call.id.number(), cost, why);
     }
 
@@ -147,8 +150,14 @@ impl Connection {
                 return Ok(());
             }
             _ if served.rest > 0 => take_from(&mut served.rest, bytes)?,
-            _ => match &mut served.items {
-                Some(items) if !served.caller_ended => items.fragment(bytes)?,
+            _ => match served.stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
+                Some(inn) if !served.caller_ended => {
+                    inn.fragment(bytes)?;
+                    if !inn.is_under_way() {
+                        self.request_item_arrived(number);
+                    }
+                    return Ok(());
+                }
                 _ => return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way")),
             },
         };
@@ -167,7 +176,8 @@ impl Connection {
             let Request { assembly, route, block, deadline, shape, cost } = *request;
             let message = assembly.finish().unwrap_or_default();
             let id = CallId::new(self.role.other(), number);
-            self.dispatch(Inbound { id, route, deadline, block, shape, message, cost });
+            let stream = self.stream_key(id);
+            self.dispatch(Inbound { id, route, deadline, block, shape, message, stream, cost });
         }
     }
 
@@ -175,8 +185,10 @@ impl Connection {
         let number = self.peers_call(cancel.id)?;
         let Some(served) = self.serving.open(number) else { return Ok(()) };
         served.caller_ended = true;
-        (served.rest, served.items) = (0, None);
-        self.stop_served(number, if cancel.expired { Stop::Expired } else { Stop::Cancelled });
+        served.rest = 0;
+        let why = if cancel.expired { Stop::Expired } else { Stop::Cancelled };
+        self.end_request_items(number, Answer::Local(stop_status(why)));
+        self.stop_served(number, why);
         self.settle_served(number);
         Ok(())
     }
@@ -188,38 +200,65 @@ impl Connection {
             return Err(FrameError::unexpected("8.10", "RESET of a side that has ended"));
         }
         served.caller_ended = true;
-        (served.rest, served.items) = (0, None);
+        served.rest = 0;
         if let ServedState::Receiving(request) = &served.state {
             let cost = request.cost;
             let why = Status::new(Code::from_wire(reset.code), reset.text.to_string());
             self.refuse(number, cost, why);
         }
+        let status = ReplyStatus { code: reset.code, text: reset.text.clone(), not_run: false };
+        self.end_request_items(number, Answer::Failed { status, block: Bytes::new() });
         self.settle_served(number);
         Ok(())
     }
 
-    pub(super) fn on_request_item(&mut self, item: &Item) -> Result<(), FrameError> {
-        let number = item.id.number();
-        let Some(served) = self.serving.open(number) else { return self.not_open("ITEM") };
-        let items = served.items.as_mut().filter(|_| !served.caller_ended);
-        let Some(items) = items else {
+    pub(super) fn on_request_item(&mut self, item: Item) -> Result<(), FrameError> {
+        let id = item.id;
+        let Some(served) = self.serving.open(id.number()) else { return self.not_open("ITEM") };
+        let inn = served.stream.as_ref().and_then(|stream| stream.inn.as_ref());
+        if served.caller_ended || inn.is_none() {
             return Err(FrameError::unexpected("9.1", "ITEM for a call whose caller sends none, or no more"));
-        };
-        if items.take(item)? {
-            served.caller_ended = true;
-            self.settle_served(number);
+        }
+        let fragmented = item.message.missing > 0;
+        self.take_item(id, item)?;
+        if !fragmented {
+            self.request_item_arrived(id.number());
         }
         Ok(())
+    }
+
+    /// An item of the caller's is whole: it may have been the last.
+    fn request_item_arrived(&mut self, number: u32) {
+        let id = CallId::new(self.role.other(), number);
+        let Some(served) = self.serving.open(number) else { return };
+        let inn = served.stream.as_ref().and_then(|stream| stream.inn.as_ref());
+        if inn.is_some_and(ItemsIn::has_ended) {
+            served.caller_ended = true;
+            self.end_request_items(number, complete());
+            self.settle_served(number);
+        }
+        self.item_arrived(id);
+    }
+
+    /// How the caller's items ended, for their reader.
+    fn end_request_items(&mut self, number: u32, end: Answer) {
+        let id = CallId::new(self.role.other(), number);
+        let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) else { return };
+        inn.void();
+        inn.end.get_or_insert(end);
+        self.item_arrived(id);
     }
 
     pub(super) fn on_end(&mut self, id: CallId) -> Result<(), FrameError> {
         let number = self.peers_call(id)?;
         let Some(served) = self.serving.open(number) else { return self.not_open("END") };
-        let may_end = served.items.as_ref().is_some_and(|items| !items.is_under_way());
+        let inn = served.stream.as_ref().and_then(|stream| stream.inn.as_ref());
+        let may_end = inn.is_some_and(|inn| !inn.is_under_way());
         if served.caller_ended || !may_end {
             return Err(FrameError::unexpected("8.10", "END of a side that has ended, or cannot end so"));
         }
         served.caller_ended = true;
+        self.end_request_items(number, complete());
         self.settle_served(number);
         Ok(())
     }
@@ -239,6 +278,11 @@ impl Connection {
             self.check_drained();
         }
     }
+}
+
+/// The end of items that are complete.
+fn complete() -> Answer {
+    Answer::Message { payload: Bytes::new(), block: Bytes::new() }
 }
 
 fn shape_of(call: &Call) -> Shape {

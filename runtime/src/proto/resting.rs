@@ -18,8 +18,13 @@ impl Connection {
         shrink_queue(&mut self.events);
         shrink_queue(&mut self.held);
         shrink_queue(&mut self.replies_waiting);
-        shrink_queue(&mut self.lanes.asking);
+        shrink_queue(&mut self.asking);
         for list in [&mut self.unstamped, &mut self.owed.lanes] {
+            if list.is_empty() {
+                *list = Vec::new();
+            }
+        }
+        for list in [&mut self.owed.streams, &mut self.senders_in_line] {
             if list.is_empty() {
                 *list = Vec::new();
             }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::assembly::Assembly;
 use super::event::{Inbound, Shape, Stop};
-use super::items::Items;
+use super::stream::Stream;
 use crate::frame::RouteRef;
 
 /// One of the peer's calls.
@@ -26,8 +26,8 @@ pub(crate) struct Served {
     pub(crate) stopped: Option<Stop>,
     /// Bytes still to come of a request that nobody wants (wire 6.5, 8.9).
     pub(crate) rest: usize,
-    /// What flows of the caller's items, if it sends items.
-    pub(crate) items: Option<Box<Items>>,
+    /// Its items, unless it is unary.
+    pub(crate) stream: Option<Box<Stream>>,
     /// Before which batch our last terminal frame was encoded: until that is made, the peer cannot have read it.
     left_with: Option<u64>,
 }
@@ -63,7 +63,7 @@ impl Served {
         caller_ended: false,
         stopped: None,
         rest: 0,
-        items: None,
+        stream: None,
         left_with: None,
     };
 
@@ -120,6 +120,11 @@ impl Serving {
     /// The slot of a call whose handler runs.
     pub(crate) fn running(&mut self, number: u32) -> Option<&mut Served> {
         self.get(number).filter(|served| matches!(served.state, ServedState::Running))
+    }
+
+    /// Those that are streams.
+    pub(crate) fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.slots.iter_mut().filter_map(|served| served.stream.as_deref_mut())
     }
 
     /// CALL: takes the number, which is within the limit and idle.

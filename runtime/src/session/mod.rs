@@ -24,6 +24,7 @@ mod rest;
 mod runner;
 mod runs;
 mod state;
+pub(crate) mod streams;
 pub(crate) mod task;
 mod waiters;
 pub(crate) mod wakers;

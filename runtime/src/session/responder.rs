@@ -8,7 +8,7 @@ use super::outside::Outside;
 use crate::context::CallCore;
 use crate::frame::Block;
 use crate::proto::{ReplyRoom, Terminal, stop_status};
-use crate::{Message, Raw, Status};
+use crate::{Message, MethodKind, Raw, Status};
 
 /// The one terminal frame of a call (wire 8.4): sent by `finish` or `refuse`, or, if the handler is dropped or panics,
 /// when this is dropped.
@@ -32,9 +32,18 @@ impl Responder {
         }
     }
 
-    /// As [`finish`](Self::finish), for a call that went on elsewhere: what is certain of it stays so (wire 13.4).
-    pub(crate) fn finish_forwarded(mut self, result: Result<Raw, Status>) {
+    /// What the handler of a stream returned: it ends the stream.
+    pub(crate) fn finish_stream(mut self, result: Result<(), Status>) {
         match result {
+            Ok(()) => self.end_of_stream(),
+            Err(status) => self.status(&status.by_handler()),
+        }
+    }
+
+    /// As [`finish`](Self::finish), for a call that went on elsewhere: what is certain of it stays so (wire 13.4).
+    pub(crate) fn finish_forwarded(mut self, kind: MethodKind, result: Result<Raw, Status>) {
+        match result {
+            Ok(_) if matches!(kind, MethodKind::ServerStream | MethodKind::Bidi) => self.end_of_stream(),
             Ok(reply) => self.reply(&reply),
             Err(status) => self.status(&status.by_forwarding()),
         }
@@ -77,6 +86,15 @@ impl Responder {
                 Ok(message) => self.terminal(Terminal::Message { block, message }),
                 Err(error) => self.status(&Status::from(error).by_handler()),
             },
+        }
+    }
+
+    fn end_of_stream(&mut self) {
+        let block = self.core.take_reply_metadata().into_item();
+        let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
+        match checked {
+            Ok(()) => self.terminal(Terminal::Message { block, message: Bytes::new() }),
+            Err(status) => self.status(&status.by_handler()),
         }
     }
 

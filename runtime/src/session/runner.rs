@@ -191,7 +191,7 @@ impl Runner {
             FirstPoll::Task => self.begun_tasks = true,
             FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
         }
-        let Inbound { id, route, deadline, block, shape, message, .. } = call;
+        let Inbound { id, route, deadline, block, shape, message, stream, .. } = call;
         let number = id.number();
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
@@ -214,10 +214,11 @@ impl Runner {
         let pending = first_poll(&context, first, || match target {
             Some(target) => {
                 let core = Arc::clone(core);
-                let call = Incoming { core, payload: message, responder: Some(responder), pushes: None };
+                let (payload, responder) = (message, Some(responder));
+                let call = Incoming { core, payload, responder, stream, pushes: None };
                 target.service.dispatch(target.method, call)
             }
-            None => router.unknown_call(core, Raw(message), responder),
+            None => router.unknown_call((core, stream), (shape, Raw(message)), responder),
         });
         let Some(future) = pending else { return };
         self.replies = Replies::ToCome;
@@ -285,12 +286,7 @@ fn accepts(codec: u8) -> bool {
 
 /// Why a call is not dispatched, if it is not.
 fn refusal(spec: Option<&'static crate::MethodSpec>, shape: Shape, codec: u8, size: usize) -> Option<Status> {
-    let called = match shape {
-        Shape::Unary => MethodKind::Unary,
-        Shape::ServerStream => MethodKind::ServerStream,
-        Shape::ClientStream => MethodKind::ClientStream,
-        Shape::Bidi => MethodKind::Bidi,
-    };
+    let called = MethodKind::from(shape);
     match spec {
         Some(spec) if spec.kind != called => {
             let (is, called) = (kind_word(spec.kind), kind_word(called));
@@ -303,7 +299,6 @@ fn refusal(spec: Option<&'static crate::MethodSpec>, shape: Shape, codec: u8, si
             let knob = "the method's `max_message`";
             Some(crate::Error::MessageTooLarge { size, limit: *limit, knob }.into())
         }
-        _ if called != MethodKind::Unary => Some(crate::stream::not_yet()),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use loom::sync::MutexGuard as LockGuard;
 
 use super::park::Park;
 use super::pushers::Pushers;
+use super::streams::StreamWakers;
 use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
@@ -53,6 +54,9 @@ pub(crate) struct State {
     callers: Vec<Option<Waker>>,
     /// Handlers of the peer's calls that did not finish at once.
     handlers: Vec<Option<Arc<CallCore>>>,
+    /// Who reads the peer's streams and waits for items, and who waits to send into any.
+    pub(crate) readers: StreamWakers,
+    pub(crate) senders: StreamWakers,
     /// Who waits to push, in the order of coming.
     pub(crate) pushers: Pushers,
     /// One of them has left: whoever is first now must look.
@@ -125,6 +129,8 @@ impl State {
             waiters: Waiters::default(),
             callers: Vec::new(),
             handlers: Vec::new(),
+            readers: StreamWakers::default(),
+            senders: StreamWakers::default(),
             pushers: Pushers::default(),
             pusher_left: false,
             flushers: Wakers::default(),
@@ -154,6 +160,11 @@ impl State {
                 Event::Call(call) => todo.work.push(Work::Call(call)),
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
+                Event::Readable(id) => todo.wakes.extend(self.take_reader(id)),
+                Event::Writable(id) => {
+                    let ours = self.conn.is_ours(id);
+                    todo.wakes.extend(self.senders.take(id, ours));
+                }
                 Event::LaneRoom => {
                     self.pusher_left = true;
                     // Some of them wait for a large push to leave.
@@ -203,6 +214,9 @@ impl State {
         for wakers in [&mut self.flushers, &mut self.watchers] {
             wakers.shrink();
         }
+        for wakers in [&mut self.readers, &mut self.senders] {
+            wakers.shrink();
+        }
         self.conn.keeps_nothing()
     }
 
@@ -235,6 +249,9 @@ impl State {
             wakers.wake_all(&mut todo.wakes);
         }
         todo.wakes.extend(self.callers.iter_mut().filter_map(Option::take));
+        for wakers in [&mut self.readers, &mut self.senders] {
+            wakers.wake_all(&mut todo.wakes);
+        }
         let handlers = self.handlers.iter_mut().filter_map(Option::take);
         todo.stopped.extend(handlers.map(|handler| (handler, Stop::Cancelled)));
         todo.ended = Some(reason);

@@ -17,4 +17,5 @@ mod pushes;
 mod quiet;
 mod relay;
 mod rest;
+mod streams;
 mod support;

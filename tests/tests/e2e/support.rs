@@ -19,11 +19,24 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type OnCall = Arc<dyn Fn(Context, Bytes) -> BoxFuture<Result<Bytes, Status>> + Send + Sync>;
 type OnNote = Arc<dyn Fn(Context, Bytes) -> BoxFuture<Result<(), Status>> + Send + Sync>;
 
+type OnRepeat =
+    Arc<dyn Fn(Context, RepeatRequest, SendStream<EchoReply>) -> BoxFuture<Result<(), Status>> + Send + Sync>;
+type OnGather =
+    Arc<dyn Fn(Context, RecvStream<EchoRequest>) -> BoxFuture<Result<EchoReply, Status>> + Send + Sync>;
+type OnConverse = Arc<
+    dyn Fn(Context, RecvStream<EchoRequest>, SendStream<EchoReply>) -> BoxFuture<Result<(), Status>>
+        + Send
+        + Sync,
+>;
+
 /// The service `Echo` with closures for handlers. By itself it gives back what it gets and forgets notes.
 #[derive(Clone)]
 pub(crate) struct Host {
     call: OnCall,
     note: OnNote,
+    repeat: OnRepeat,
+    gather: OnGather,
+    converse: OnConverse,
 }
 
 /// A host that echoes.
@@ -31,7 +44,34 @@ pub(crate) fn host() -> Host {
     Host {
         call: Arc::new(|_, payload| Box::pin(async move { Ok(payload) })),
         note: Arc::new(|_, _| Box::pin(async { Ok(()) })),
+        repeat: Arc::new(|_, req, out| Box::pin(repeat(req, out))),
+        gather: Arc::new(|_, input| Box::pin(gather(input))),
+        converse: Arc::new(|_, input, out| Box::pin(converse(input, out))),
     }
+}
+
+/// Gives it back so many times, each with its number.
+async fn repeat(req: RepeatRequest, mut out: SendStream<EchoReply>) -> Result<(), Status> {
+    for n in 0..req.times {
+        let text = format!("{n}:{}", String::from_utf8_lossy(&req.payload));
+        out.send(EchoReply { payload: text.into() }).await?;
+    }
+    Ok(())
+}
+
+async fn gather(mut input: RecvStream<EchoRequest>) -> Result<EchoReply, Status> {
+    let mut all = Vec::new();
+    while let Some(item) = input.next().await? {
+        all.extend_from_slice(&item.payload);
+    }
+    Ok(EchoReply { payload: all.into() })
+}
+
+async fn converse(mut input: RecvStream<EchoRequest>, mut out: SendStream<EchoReply>) -> Result<(), Status> {
+    while let Some(item) = input.next().await? {
+        out.send(EchoReply { payload: item.payload }).await?;
+    }
+    Ok(())
 }
 
 impl Host {
@@ -53,6 +93,33 @@ impl Host {
         self
     }
 
+    pub(crate) fn on_repeat<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(Context, RepeatRequest, SendStream<EchoReply>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        self.repeat = Arc::new(move |ctx, req, out| Box::pin(handler(ctx, req, out)));
+        self
+    }
+
+    pub(crate) fn on_gather<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(Context, RecvStream<EchoRequest>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<EchoReply, Status>> + Send + 'static,
+    {
+        self.gather = Arc::new(move |ctx, input| Box::pin(handler(ctx, input)));
+        self
+    }
+
+    pub(crate) fn on_converse<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(Context, RecvStream<EchoRequest>, SendStream<EchoReply>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        self.converse = Arc::new(move |ctx, input, out| Box::pin(handler(ctx, input, out)));
+        self
+    }
+
     pub(crate) fn router(&self) -> Router {
         Router::new().add(EchoServer::new(self.clone()))
     }
@@ -67,21 +134,26 @@ impl Echo for Host {
         (self.note)(ctx.clone(), req.payload).await
     }
 
-    async fn repeat(&self, _: &Context, _: RepeatRequest, _: SendStream<EchoReply>) -> Result<(), Status> {
-        Err(Status::unimplemented("not here"))
+    async fn repeat(
+        &self,
+        ctx: &Context,
+        req: RepeatRequest,
+        out: SendStream<EchoReply>,
+    ) -> Result<(), Status> {
+        (self.repeat)(ctx.clone(), req, out).await
     }
 
-    async fn gather(&self, _: &Context, _: RecvStream<EchoRequest>) -> Result<EchoReply, Status> {
-        Err(Status::unimplemented("not here"))
+    async fn gather(&self, ctx: &Context, input: RecvStream<EchoRequest>) -> Result<EchoReply, Status> {
+        (self.gather)(ctx.clone(), input).await
     }
 
     async fn converse(
         &self,
-        _: &Context,
-        _: RecvStream<EchoRequest>,
-        _: SendStream<EchoReply>,
+        ctx: &Context,
+        input: RecvStream<EchoRequest>,
+        out: SendStream<EchoReply>,
     ) -> Result<(), Status> {
-        Err(Status::unimplemented("not here"))
+        (self.converse)(ctx.clone(), input, out).await
     }
 }
 

@@ -317,11 +317,13 @@ impl End {
     /// Does what a session does with the machine's events.
     pub(super) fn settle(&mut self) {
         while let Some(event) = self.conn.poll_event() {
-            let late = self.ended.is_some() && !matches!(event, Event::Answered(_));
+            let woken = matches!(event, Event::Answered(_) | Event::Readable(_) | Event::Writable(_));
+            let late = self.ended.is_some() && !woken;
             assert!(!late, "{event:?} after the end");
             match event {
                 Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
                 }
+                Event::Readable(_) | Event::Writable(_) => {}
                 Event::Ready => self.is_ready = true,
                 Event::PeerDrains => self.peer_drains = true,
                 Event::Call(call) => self.dispatch(call),

@@ -72,7 +72,8 @@ impl Runner {
             let (turn, context) = (Arc::clone(turn), context.clone());
             let core = Arc::clone(context.core());
             let pushes = PushesIn { context, messages, route: number, turn, holders: 0 };
-            let push = Incoming { core, payload: Bytes::new(), responder: None, pushes: Some(pushes) };
+            let push =
+                Incoming { core, payload: Bytes::new(), responder: None, stream: None, pushes: Some(pushes) };
             target.service.dispatch(target.method, push)
         });
         Some((pending?, context.into_core()))

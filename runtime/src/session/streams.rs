@@ -1,0 +1,236 @@
+//! The streams of a session, from their handles' side: items are read and sent, halves are let go of. Called by
+//! [`RecvStream`](crate::RecvStream) and [`SendStream`](crate::SendStream), for both ends of a call.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Shared;
+use super::outside::Outside;
+use super::state::State;
+use crate::frame::CallId;
+use crate::proto::{Answer, Half, ItemRoom, Read, StreamKey};
+use crate::{Code, Message, Status};
+
+/// One half of a stream, on its session.
+pub(crate) struct StreamHandle {
+    shared: Arc<Shared>,
+    key: StreamKey,
+}
+
+/// What a reader finds.
+pub(crate) enum Found {
+    /// Items; and the first total of their stream.
+    Items(u64),
+    End(Answer),
+}
+
+/// Who waits for something in streams, by the numbers of their calls.
+#[derive(Debug, Default)]
+pub(crate) struct StreamWakers {
+    ours: Vec<Option<Waker>>,
+    theirs: Vec<Option<Waker>>,
+}
+
+impl StreamWakers {
+    fn slot(&mut self, id: CallId, ours: bool) -> &mut Option<Waker> {
+        let list = if ours { &mut self.ours } else { &mut self.theirs };
+        let index = id.number() as usize - 1;
+        if list.len() <= index {
+            list.resize(index + 1, None);
+        }
+        &mut list[index]
+    }
+
+    fn set(&mut self, id: CallId, ours: bool, waker: &Waker) {
+        match self.slot(id, ours) {
+            Some(before) => before.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn take(&mut self, id: CallId, ours: bool) -> Option<Waker> {
+        let list = if ours { &mut self.ours } else { &mut self.theirs };
+        list.get_mut(id.number() as usize - 1)?.take()
+    }
+
+    pub(super) fn wake_all(&mut self, wakes: &mut Vec<Waker>) {
+        let all = self.ours.iter_mut().chain(&mut self.theirs);
+        wakes.extend(all.filter_map(Option::take));
+    }
+
+    /// Gives memory back if nobody waits.
+    pub(super) fn shrink(&mut self) {
+        for list in [&mut self.ours, &mut self.theirs] {
+            if list.iter().all(Option::is_none) {
+                *list = Vec::new();
+            }
+        }
+    }
+}
+
+impl StreamHandle {
+    pub(crate) fn new(shared: &Arc<Shared>, key: StreamKey) -> Self {
+        Self { shared: Arc::clone(shared), key }
+    }
+
+    /// That of our call, which was opened.
+    pub(crate) fn of_caller(shared: &Arc<Shared>, number: u32) -> Result<Self, Status> {
+        let key = shared.state.lock().conn.our_stream(number);
+        let key = key.ok_or_else(|| Status::internal("the call has no stream"))?;
+        Ok(Self::new(shared, key))
+    }
+
+    /// For the other half.
+    pub(crate) fn other(&self) -> Self {
+        Self::new(&self.shared, self.key)
+    }
+
+    /// Whether this end opened the call.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.shared.state.lock().conn.is_ours(self.key.id)
+    }
+
+    /// Moves what has come into `items`, which is empty.
+    pub(crate) fn poll_read(&self, items: &mut VecDeque<Bytes>, waker: &Waker) -> Poll<Found> {
+        self.shared.with_little(|state| match state.conn.read_items(self.key, items) {
+            Read::Items(window) => Poll::Ready(Found::Items(window)),
+            Read::End(answer) => Poll::Ready(Found::End(answer)),
+            Read::Wait => {
+                state.reader_waits(self.key.id, waker);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Items of so much cost were handed on.
+    pub(crate) fn handed_on(&self, cost: u64) {
+        if cost > 0 {
+            self.shared.with_little(|state| state.conn.items_read(self.key, cost));
+        }
+    }
+
+    /// Waits for the callee's HEADERS, or until they cannot come any more.
+    pub(crate) fn poll_headers(&self, waker: &Waker) -> Poll<Option<Bytes>> {
+        self.shared.with_little(|state| {
+            if let Some(block) = state.conn.take_headers(self.key) {
+                return Poll::Ready(Some(block));
+            }
+            if !state.conn.awaits_headers(self.key) {
+                return Poll::Ready(None);
+            }
+            state.reader_waits(self.key.id, waker);
+            Poll::Pending
+        })
+    }
+
+    /// Sends an item. `Ready(Ok(false))`: it was too large for the write buffer, and waits until
+    /// [`poll_accepted`](Self::poll_accepted).
+    pub(crate) fn poll_send<M: Message>(
+        &self,
+        message: &M,
+        (len, limit): (usize, Option<usize>),
+        waker: &Waker,
+    ) -> Poll<Result<bool, Status>> {
+        let mut state = self.shared.state.lock();
+        if let Err(status) = state.conn.check_item(limit, len) {
+            return Poll::Ready(Err(status));
+        }
+        let outside = match state.conn.item_room(self.key, len) {
+            ItemRoom::Closed(why) => return Poll::Ready(Err(why)),
+            ItemRoom::Wait => {
+                state.sender_waits(self.key.id, waker);
+                self.shared.unlock(state);
+                return Poll::Pending;
+            }
+            ItemRoom::InPlace => {
+                let sent = state.conn.send_item(self.key, len, |out| message.encode(out));
+                self.shared.unlock(state);
+                return Poll::Ready(sent.map(|()| true).map_err(Status::from));
+            }
+            ItemRoom::Outside => Outside::new(message, len, &mut state.conn),
+        };
+        drop(state);
+        let encoded = outside.encode(message, len)?;
+        self.shared.with(|state| state.conn.offer_item(self.key, encoded));
+        Poll::Ready(Ok(false))
+    }
+
+    /// Waits until a large item has its credit.
+    pub(crate) fn poll_accepted(&self, waker: &Waker) -> Poll<Result<(), Status>> {
+        self.shared.with_little(|state| match state.conn.item_accepted(self.key) {
+            Some(accepted) => Poll::Ready(accepted),
+            None => {
+                state.sender_waits(self.key.id, waker);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until no more items can be sent: why.
+    pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<Status> {
+        self.shared.with_little(|state| match state.conn.sender_closed(self.key) {
+            Some(why) => Poll::Ready(why),
+            None => {
+                state.sender_waits(self.key.id, waker);
+                Poll::Pending
+            }
+        })
+    }
+
+    pub(crate) fn finish(&self, reply_within: Option<Duration>) -> Result<(), Status> {
+        self.shared.with(|state| state.conn.finish_items(self.key, reply_within))
+    }
+
+    pub(crate) fn reset(&self, code: Code, text: &str) {
+        self.shared.with(|state| state.conn.reset_items(self.key, code, text));
+    }
+
+    pub(crate) fn stop(&self, code: Code) {
+        self.shared.with(|state| state.conn.stop_reading(self.key, code.number()));
+    }
+
+    /// False: it is too late for them.
+    pub(crate) fn send_headers(&self, block: Bytes) -> Result<bool, Status> {
+        self.shared.with(|state| {
+            state.conn.check_reply(None, 0, block.len())?;
+            Ok(state.conn.send_headers(self.key, block))
+        })
+    }
+
+    pub(crate) fn let_go(&self, half: Half) {
+        self.shared.with(|state| {
+            let ours = state.conn.is_ours(self.key.id);
+            match half {
+                Half::Reader => drop(state.take_reader(self.key.id)),
+                Half::Sender => drop(state.senders.take(self.key.id, ours)),
+            }
+            state.conn.let_go(self.key, half);
+        });
+    }
+}
+
+impl State {
+    /// Readers of our own streams wait where callers wait for their answers.
+    fn reader_waits(&mut self, id: CallId, waker: &Waker) {
+        match self.conn.is_ours(id) {
+            true => self.set_caller(id.number(), waker),
+            false => self.readers.set(id, false, waker),
+        }
+    }
+
+    pub(super) fn take_reader(&mut self, id: CallId) -> Option<Waker> {
+        match self.conn.is_ours(id) {
+            true => self.take_caller(id.number()),
+            false => self.readers.take(id, false),
+        }
+    }
+
+    fn sender_waits(&mut self, id: CallId, waker: &Waker) {
+        let ours = self.conn.is_ours(id);
+        self.senders.set(id, ours, waker);
+    }
+}

@@ -1,0 +1,100 @@
+//! One stream goes on as another: how a client implements its service's trait, and how a fallback forwards. An item is read
+//! when the one before it was sent, so that a receiver that is slow slows the sender behind the proxy, and nobody else.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use super::{Open, RecvStream, Reply, SendStream};
+use crate::{Context, Message, Metadata, Status};
+
+/// Items come from `open` and go to `out`.
+pub(crate) async fn pump_server_stream<Q: Message, R: Message>(
+    ctx: &Context,
+    open: Open<Q, RecvStream<R>>,
+    out: SendStream<R>,
+) -> Result<(), Status> {
+    let input = open.await?;
+    answer_with(ctx, input, out).await
+}
+
+/// Items come from `input`; one answer comes back.
+pub(crate) async fn pump_client_stream<Q: Message, R: Message>(
+    open: Open<(), (SendStream<Q>, Reply<R>)>,
+    input: RecvStream<Q>,
+) -> Result<(R, Metadata), Status> {
+    let (out, reply) = open.await?;
+    beside(pass_on(input, out), reply.with_metadata()).await
+}
+
+/// Items go both ways.
+pub(crate) async fn pump_bidi<Q: Message, R: Message>(
+    ctx: &Context,
+    open: Open<(), (SendStream<Q>, RecvStream<R>)>,
+    input: RecvStream<Q>,
+    out: SendStream<R>,
+) -> Result<(), Status> {
+    let (requests, answers) = open.await?;
+    beside(pass_on(input, requests), answer_with(ctx, answers, out)).await
+}
+
+/// The answers of a stream become ours, with what is beside them.
+async fn answer_with<R: Message>(
+    ctx: &Context,
+    mut input: RecvStream<R>,
+    mut out: SendStream<R>,
+) -> Result<(), Status> {
+    let metadata = input.metadata().await?;
+    if !metadata.is_empty() {
+        ctx.append_reply_metadata(&metadata);
+        out.begin()?;
+    }
+    while let Some(item) = next_wanted(&mut input, &out).await? {
+        out.send(item).await?;
+    }
+    if let Some(metadata) = input.trailing_metadata() {
+        ctx.append_reply_metadata(metadata);
+    }
+    Ok(())
+}
+
+/// The requests of a stream become those of another. How that is answered tells the rest.
+async fn pass_on<Q: Message>(mut input: RecvStream<Q>, mut out: SendStream<Q>) {
+    loop {
+        match next_wanted(&mut input, &out).await {
+            Ok(Some(item)) => {
+                if out.send(item).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return drop(out.finish().await),
+            Err(status) => return out.reset(&status),
+        }
+    }
+}
+
+/// The next item, while whoever it goes to wants more.
+async fn next_wanted<T: Message>(
+    input: &mut RecvStream<T>,
+    out: &SendStream<T>,
+) -> Result<Option<T>, Status> {
+    let mut closed = pin!(out.closed());
+    poll_fn(|cx| match input.poll_next_item(cx) {
+        Poll::Pending => closed.as_mut().poll(cx).map(Err),
+        next => next,
+    })
+    .await
+}
+
+/// Runs `work` beside `main`, whose outcome counts; what is left of the other is dropped.
+async fn beside<T>(work: impl Future<Output = ()>, main: impl Future<Output = T>) -> T {
+    let (mut work, mut main) = (pin!(work), pin!(main));
+    let mut done = false;
+    poll_fn(|cx| {
+        if !done {
+            done = work.as_mut().poll(cx).is_ready();
+        }
+        main.as_mut().poll(cx)
+    })
+    .await
+}

@@ -1,0 +1,200 @@
+//! The receiving half of a stream.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::task::{Context as Cx, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::budget::poll_unit;
+use crate::call::{read_answer, read_block};
+use crate::proto::{Half, cost_of_item};
+use crate::session::streams::{Found, StreamHandle};
+use crate::{Code, Error, Message, Metadata, Status};
+
+/// The receiving half of a stream: of the answers at a caller, of the requests at a handler.
+///
+/// Items come in order, each once. The stream ends with `None` only if the other end has finished it: a connection that is
+/// lost, a sender that was dropped, a call that was cancelled or came too late are an `Err`, after the items that came
+/// before.
+///
+/// What was not read yet is bounded: the other end may send `stream_credit` bytes ahead, 256 KiB unless set, and then waits
+/// until some were read. Who does not read holds up nobody but that sender.
+///
+/// Dropped before its end, it tells the other end to send no more. At a caller this cancels the call, unless the call's
+/// [`SendStream`] is still there.
+///
+/// ```
+/// # use protocall::{RecvStream, Raw, Status};
+/// # async fn read(mut lines: RecvStream<Raw>) -> Result<(), Status> {
+/// while let Some(line) = lines.next().await? {
+///     println!("{} bytes", line.0.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a stream that nobody reads is stopped"]
+pub struct RecvStream<T> {
+    handle: Option<StreamHandle>,
+    /// What was taken from the session and not read yet.
+    items: VecDeque<Bytes>,
+    /// What of it was read, and not given back yet.
+    held: u64,
+    /// So much of it is given back at once.
+    step: u64,
+    /// How it ended, and the metadata that came at the end.
+    end: Option<Result<Metadata, Status>>,
+    item_timeout: Option<Duration>,
+    /// A `Stream` has said that it is over.
+    #[cfg(feature = "futures")]
+    pub(super) told: bool,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T> RecvStream<T> {
+    pub(crate) fn new(handle: StreamHandle) -> Self {
+        Self {
+            handle: Some(handle),
+            items: VecDeque::new(),
+            held: 0,
+            step: 0,
+            end: None,
+            item_timeout: None,
+            #[cfg(feature = "futures")]
+            told: false,
+            item: PhantomData,
+        }
+    }
+
+    /// The longest wait for an item; then the stream ends with `DEADLINE_EXCEEDED`, and its call with it. Default: none,
+    /// since keepalive finds an end that is dead.
+    pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.item_timeout = limit.into();
+        self
+    }
+
+    /// The metadata with which the other end began to answer. Waits until it, an item or the end is here. In a handler it is
+    /// empty: what came with the call is [`Context::metadata`](crate::Context::metadata).
+    ///
+    /// # Errors
+    /// How the stream ended, if that was an error and came first.
+    pub async fn metadata(&mut self) -> Result<Metadata, Status> {
+        let Some(handle) = &self.handle else {
+            return self.end.clone().unwrap_or_else(|| Ok(Metadata::new())).map(|_| Metadata::new());
+        };
+        let block = poll_fn(|cx| handle.poll_headers(cx.waker())).await;
+        Ok(block.map_or_else(Metadata::new, |block| read_block(&block).metadata))
+    }
+
+    /// The metadata that came with the end, once [`next`](Self::next) gave `None`.
+    #[must_use]
+    pub fn trailing_metadata(&self) -> Option<&Metadata> {
+        self.end.as_ref()?.as_ref().ok()
+    }
+
+    /// Asks for no more items, telling why: the other end's sends fail with this code. Dropping it gives no reason.
+    pub fn stop(mut self, code: Code) {
+        if let Some(handle) = &self.handle {
+            handle.stop(code);
+        }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            let rest: u64 = std::mem::take(&mut self.items).iter().map(cost_of_item).sum();
+            handle.handed_on(std::mem::take(&mut self.held) + rest);
+            handle.let_go(Half::Reader);
+        }
+    }
+
+    /// The stream is over for its reader.
+    fn fail(&mut self, status: &Status) {
+        if let Some(handle) = &self.handle {
+            handle.stop(status.code());
+        }
+        self.let_go();
+        self.end = Some(Err(status.clone()));
+    }
+}
+
+impl<T: Message> RecvStream<T> {
+    /// The next item; `None` when the other end has finished. It may be dropped at any time: no item is lost.
+    ///
+    /// # Errors
+    /// How the stream ended, if not well; every time it is asked from then on. An item that cannot be read ends the stream
+    /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
+    pub async fn next(&mut self) -> Result<Option<T>, Status> {
+        let Some(limit) = self.item_timeout else {
+            return poll_fn(|cx| self.poll_next_item(cx)).await;
+        };
+        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_next_item(cx))).await;
+        waited.unwrap_or_else(|_| {
+            let status = Status::from(Error::Deadline { limit });
+            self.fail(&status);
+            Err(status)
+        })
+    }
+
+    pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
+        let unit = ready!(poll_unit(cx));
+        let item = ready!(self.poll_payload(cx));
+        unit.spent();
+        Poll::Ready(match item {
+            Ok(Some(payload)) => T::decode(payload).map(Some).map_err(|status| {
+                let text = format!("an item cannot be read: {}", status.message());
+                let status = match self.handle.as_ref().is_some_and(StreamHandle::is_ours) {
+                    true => Status::internal(text),
+                    false => Status::invalid_argument(text),
+                };
+                self.fail(&status);
+                status
+            }),
+            Ok(None) => Ok(None),
+            Err(status) => Err(status),
+        })
+    }
+
+    fn poll_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        loop {
+            if let Some(payload) = self.items.pop_front() {
+                self.held += cost_of_item(&payload);
+                if self.items.is_empty() || self.held >= self.step {
+                    if let Some(handle) = &self.handle {
+                        handle.handed_on(std::mem::take(&mut self.held));
+                    }
+                }
+                return Poll::Ready(Ok(Some(payload)));
+            }
+            if let Some(end) = &self.end {
+                return Poll::Ready(end.as_ref().map(|_| None).map_err(Clone::clone));
+            }
+            let Some(handle) = &self.handle else { return Poll::Ready(Ok(None)) };
+            match ready!(handle.poll_read(&mut self.items, cx.waker())) {
+                Found::Items(window) => self.step = window / 8,
+                Found::End(answer) => {
+                    self.end = Some(read_answer::<()>(answer).map(|((), metadata)| metadata));
+                    self.let_go();
+                }
+            }
+        }
+    }
+}
+
+impl<T> Drop for RecvStream<T> {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl<T> fmt::Debug for RecvStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvStream")
+            .field("here", &self.items.len())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

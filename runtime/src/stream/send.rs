@@ -1,0 +1,238 @@
+//! The sending half of a stream.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll, Waker, ready};
+use std::time::Duration;
+
+use crate::budget::poll_unit;
+use crate::context::CallCore;
+use crate::proto::Half;
+use crate::session::streams::StreamHandle;
+use crate::{Error, Message, Status};
+
+/// The sending half of a stream: of the requests at a caller, of the answers at a handler.
+///
+/// [`send`](Self::send) waits while the other end has not read what was sent before: `stream_credit` there bounds that, 256 KiB
+/// unless set. What was sent arrives in order, or the other end learns that the stream broke off.
+///
+/// A caller ends it with [`finish`](Self::finish). Dropped unfinished it is reset: the handler gets an `Err` at its reader, so
+/// that half an upload never looks whole. A handler's is ended by what the handler returns.
+///
+/// ```
+/// # use protocall::{Raw, SendStream, Status};
+/// # async fn send(mut lines: SendStream<Raw>) -> Result<(), Status> {
+/// lines.send("one".into()).await?;
+/// lines.send("two".into()).await?;
+/// lines.finish().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a stream that is dropped unfinished is reset"]
+pub struct SendStream<T> {
+    handle: Option<StreamHandle>,
+    /// The longest item that the method lets through.
+    limit: Option<usize>,
+    /// At a handler: what of its metadata goes ahead of the first item.
+    core: Option<Arc<CallCore>>,
+    /// At a caller: how long the answer may take once this is finished, if nothing else limits it.
+    reply_within: Option<Duration>,
+    item_timeout: Option<Duration>,
+    /// A large item was handed over, and waits for credit.
+    offered: bool,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T> SendStream<T> {
+    /// A caller's.
+    pub(crate) fn of_caller(
+        handle: StreamHandle,
+        limit: Option<usize>,
+        reply_within: Option<Duration>,
+    ) -> Self {
+        let handle = Some(handle);
+        Self {
+            handle,
+            limit,
+            core: None,
+            reply_within,
+            item_timeout: None,
+            offered: false,
+            item: PhantomData,
+        }
+    }
+
+    /// A handler's.
+    pub(crate) fn of_handler(handle: StreamHandle, core: Arc<CallCore>) -> Self {
+        let limit = core.spec().and_then(|spec| spec.max_message);
+        let mut this = Self::of_caller(handle, limit, None);
+        this.core = Some(core);
+        this
+    }
+
+    /// The longest wait for an item to be taken; then [`send`](Self::send) fails with `DEADLINE_EXCEEDED` and the stream
+    /// with it. Default: none, since keepalive finds an end that is dead.
+    pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.item_timeout = limit.into();
+        self
+    }
+
+    /// In a handler: answers with the metadata that was set until now, ahead of the first item, which would take it along
+    /// anyway. What is set later goes with the end. At a caller it does nothing.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED` if it is more than the other end takes (`max_metadata` there).
+    pub fn begin(&mut self) -> Result<(), Status> {
+        self.say_headers(true)
+    }
+
+    fn say_headers(&mut self, empty_too: bool) -> Result<(), Status> {
+        let (Some(core), Some(handle)) = (&self.core, &self.handle) else { return Ok(()) };
+        let metadata = core.take_reply_metadata();
+        if metadata.is_empty() && !empty_too {
+            self.core = None;
+            return Ok(());
+        }
+        let block = metadata.into_item();
+        self.core = None;
+        handle.send_headers(block).map(|_| ())
+    }
+
+    /// Waits until the other end wants no more items, or none can be sent any more: why. For handlers that wait for something
+    /// to send.
+    pub async fn closed(&self) -> Status {
+        let Some(handle) = &self.handle else { return Status::cancelled("the stream is over") };
+        poll_fn(|cx| handle.poll_closed(cx.waker())).await
+    }
+
+    /// Breaks the stream off: the handler gets this code and text at its reader, after the items that came before. The call
+    /// goes on until it has answered. In a handler return the status instead.
+    pub fn reset(mut self, status: &Status) {
+        if let Some(handle) = self.handle.take() {
+            handle.reset(status.code(), status.message());
+            handle.let_go(Half::Sender);
+        }
+    }
+
+    pub(super) fn finish_now(&mut self) -> Result<(), Status> {
+        let Some(handle) = self.handle.take() else { return Ok(()) };
+        let finished = handle.finish(self.reply_within);
+        handle.let_go(Half::Sender);
+        finished
+    }
+
+    fn poll_offered(&mut self, waker: &Waker) -> Poll<Result<(), Status>> {
+        let Some(handle) = &self.handle else { return Poll::Ready(Ok(())) };
+        let accepted = ready!(handle.poll_accepted(waker));
+        self.offered = false;
+        Poll::Ready(accepted)
+    }
+}
+
+impl<T: Message> SendStream<T> {
+    /// Sends an item, when there is room for it.
+    ///
+    /// Dropped while it waits, the item is not sent; but one that is larger than a frame (`max_fragment`) or than
+    /// `stream_credit` at the other end may be.
+    ///
+    /// # Errors
+    /// - the status with which the call has ended, or the other end's [`stop`](crate::RecvStream::stop), `CANCELLED` if that
+    ///   gave no reason: the stream is over;
+    /// - `RESOURCE_EXHAUSTED` for an item over `max_message`, which alone is lost.
+    pub async fn send(&mut self, item: T) -> Result<(), Status> {
+        let len = item.encoded_len();
+        let mut item = Some(item);
+        let Some(limit) = self.item_timeout else {
+            return poll_fn(|cx| self.poll_send(cx, &mut item, len)).await;
+        };
+        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_send(cx, &mut item, len))).await;
+        waited.unwrap_or_else(|_| {
+            let status = Status::from(Error::Deadline { limit });
+            if let Some(handle) = self.handle.take() {
+                handle.reset(status.code(), status.message());
+                handle.let_go(Half::Sender);
+            }
+            Err(status)
+        })
+    }
+
+    /// Sends an item now, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::NoRoom`] if it would have to wait; else as [`send`](Self::send).
+    pub fn try_send(&mut self, item: T) -> Result<(), Status> {
+        let len = item.encoded_len();
+        let mut item = Some(item);
+        match self.poll_room(&mut Cx::from_waker(Waker::noop()), &mut item, len) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => {
+                let why =
+                    "the other end has not read earlier items (`stream_credit` there, `send_buffer` here)";
+                Err(Status::from(Error::NoRoom(why)))
+            }
+        }
+    }
+
+    /// All items were sent. The other end reads them and then finds the end; the call goes on until it has answered. In a
+    /// handler it means only that nothing more is sent: what the handler returns ends the stream.
+    ///
+    /// # Errors
+    /// Why the stream had failed before. An other end that wanted no more items is none: its answer tells the rest.
+    pub async fn finish(mut self) -> Result<(), Status> {
+        poll_fn(|cx| self.poll_sent(cx)).await?;
+        self.finish_now()
+    }
+
+    /// Waits until what was taken is sent.
+    pub(super) fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        if self.offered { self.poll_offered(cx.waker()) } else { Poll::Ready(Ok(())) }
+    }
+
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        item: &mut Option<T>,
+        len: usize,
+    ) -> Poll<Result<(), Status>> {
+        let unit = ready!(poll_unit(cx));
+        let sent = ready!(self.poll_room(cx, item, len));
+        if sent.is_ok() && self.offered {
+            return self.poll_offered(cx.waker());
+        }
+        unit.spent();
+        Poll::Ready(sent)
+    }
+
+    /// Hands the item over. Ready, and offered: it waits for its credit.
+    fn poll_room(&mut self, cx: &mut Cx<'_>, item: &mut Option<T>, len: usize) -> Poll<Result<(), Status>> {
+        if self.offered {
+            ready!(self.poll_offered(cx.waker()))?;
+        }
+        let Some(message) = item.as_ref() else { return Poll::Ready(Ok(())) };
+        if self.core.is_some() {
+            self.say_headers(false)?;
+        }
+        let Some(handle) = &self.handle else {
+            return Poll::Ready(Err(Status::cancelled("the stream is over")));
+        };
+        let sent = ready!(handle.poll_send(message, (len, self.limit), cx.waker()));
+        *item = None;
+        Poll::Ready(sent.map(|whole| self.offered = !whole))
+    }
+}
+
+impl<T> Drop for SendStream<T> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.let_go(Half::Sender);
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendStream").field("open", &self.handle.is_some()).finish_non_exhaustive()
+    }
+}
