@@ -57,8 +57,7 @@ fn cargo_is_told_of_every_file_and_no_protoc_runs() {
             "../schemas/showcase/v1/showcase.proto",
         ]
     );
-    let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("cargo:warning=")).collect();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(!text.contains("cargo:warning="), "{text}");
     assert!(dir.join("protocall.rs").is_file());
     assert!(!marker.exists(), "protoc ran");
 }

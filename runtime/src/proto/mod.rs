@@ -4,11 +4,11 @@
 //!
 //! | file | what of the connection |
 //! |---|---|
-//! | `calling` `opening` `answers` | the calls that this end opens: the table, what their callers do, what their callees say |
+//! | `calling` `opening` `leaving` `answers` | the calls that this end opens: the table, what their callers do, how they let go, what their callees say |
 //! | `serving` `requests` `replying` | the calls that the peer opens: the table, what their callers say, what their handlers do |
 //! | `lanes` `pushing` `arriving` | pushes: the lanes, ours, the peer's |
 //! | `stream` `reading` `sending` | streams: their halves, items that come, items that go |
-//! | `receive` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
+//! | `receive` `peer` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
@@ -24,9 +24,11 @@ mod ending;
 mod event;
 mod items;
 mod lanes;
+mod leaving;
 mod life;
 mod opening;
 mod outbox;
+mod peer;
 mod pool;
 mod pushing;
 mod queries;
@@ -53,6 +55,7 @@ use self::ending::Farewell;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict, Waits};
 use self::outbox::{Left, Outbox};
+use self::peer::{Bounds, Peer, count};
 use self::pool::Pool;
 use self::replying::WaitingReply;
 use self::routes::Routes;
@@ -122,36 +125,6 @@ pub(crate) struct Connection {
     call_room: bool,
     left: Vec<Left>,
     pool: Pool,
-}
-
-/// What is known of the peer.
-#[derive(Debug)]
-struct Peer {
-    said_hello: bool,
-    ready: bool,
-    /// What its HELLO says, if that does not bind us before it is ready.
-    unready: Option<Box<Settings>>,
-    auths: u32,
-    /// The number of its last PING.
-    pinged: Option<u64>,
-    /// What binds us now (wire 4.3).
-    settings: Bounds,
-}
-
-/// The settings of one end that messages are held against all the time; the others count once.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    frame_limit: u32,
-    message_limit: u32,
-    metadata_limit: u32,
-    stream_credit: u64,
-}
-
-impl From<&Settings> for Bounds {
-    fn from(settings: &Settings) -> Self {
-        let &Settings { frame_limit, message_limit, metadata_limit, stream_credit, .. } = settings;
-        Self { frame_limit, message_limit, metadata_limit, stream_credit }
-    }
 }
 
 /// What the write buffer refused since it last said that there is room.
@@ -382,39 +355,6 @@ impl Connection {
         let large = self.wanted.large && self.takes(Size::Large);
         (small || large) && !self.is_over()
     }
-
-    /// The peer's settings come into force (wire 4.3, 7.3).
-    fn peer_ready(&mut self, mut settings: Settings) {
-        count(&mut settings);
-        self.peer.ready = true;
-        self.life.peer_ready();
-        self.calls_account.apply_setting(settings.calls_credit);
-        self.replies_account.apply_setting(settings.replies_credit);
-        self.calling.set_limit(settings.in_flight_limit);
-        self.lanes.apply_peer(settings.lanes, settings.lane_credit);
-        self.routes.set_peer_limit(settings.bindings);
-        self.peer.settings = Bounds::from(&settings);
-        self.call_room = true;
-        for stream in self.calling.streams().chain(self.serving.streams()) {
-            if let Some(out) = &mut stream.out {
-                out.account.apply_setting(settings.stream_credit);
-            }
-        }
-        self.events.extend([Event::Ready, Event::LaneRoom]);
-        self.buffer_takes_items();
-        self.pump_replies();
-    }
-}
-
-/// Settings as they count.
-// wire 4.5: a smaller value than the initial one counts as the initial one.
-// wire 7.7: the largest call and reply fit into their accounts.
-fn count(settings: &mut Settings) {
-    settings.raise();
-    let limits = u64::from(settings.metadata_limit) + u64::from(settings.message_limit);
-    let least = MESSAGE_COST + 1_024 + limits;
-    settings.calls_credit = settings.calls_credit.max(least);
-    settings.replies_credit = settings.replies_credit.max(least);
 }
 
 /// A moment to count from, for tests that move time by hand.

@@ -9,7 +9,7 @@ use super::Connection;
 use super::calling::Answer;
 use super::crediting::Asker;
 use super::event::Event;
-use super::opening::GivenUp;
+use super::leaving::GivenUp;
 use super::stream::{Half, StreamKey};
 use crate::Status;
 use crate::frame::{CallId, Stop as StopFrame};
