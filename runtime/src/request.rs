@@ -133,7 +133,7 @@ impl<Q: Message> Request<Q> {
     }
 
     /// How much of its time is left.
-    fn left(&self) -> Option<Duration> {
+    pub(crate) fn left(&self) -> Option<Duration> {
         if self.opens_only {
             return None;
         }

@@ -14,6 +14,7 @@ pages! {
     pipeline = "pipeline.md";
     push = "push.md";
     schemas = "schemas.md";
+    streams = "streams.md";
     testing = "testing.md";
     unknown_routes = "unknown-routes.md";
 }
