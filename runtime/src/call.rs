@@ -92,6 +92,7 @@ impl<Q: Message, R: Message> Call<Q, R> {
     }
 
     /// The end of its time, if it waits for room. Otherwise it was sent, and what it was made of is let go of.
+    #[inline]
     pub(crate) fn poll_room(&mut self, cx: &mut Cx<'_>) -> Poll<Status> {
         match self.request.poll_room(cx) {
             Poll::Ready(Err(status)) => Poll::Ready(status),

@@ -223,6 +223,7 @@ impl<Q: Message> Request<Q> {
     }
 
     /// The call that it is to be opened as, on the session that it has come to.
+    #[inline]
     pub(crate) fn outgoing(
         &mut self,
         shape: Shape,
