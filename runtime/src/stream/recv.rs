@@ -25,7 +25,7 @@ use crate::{Code, Error, Message, Metadata, Status};
 /// until some were read. Who does not read holds up nobody but that sender.
 ///
 /// Dropped before its end, it tells the other end to send no more. At a caller this cancels the call, unless the call's
-/// [`SendStream`] is still there.
+/// [`SendStream`](crate::SendStream) is still there.
 ///
 /// ```
 /// # use protocall::{RecvStream, Raw, Status};
