@@ -1,23 +1,27 @@
 //! protocall, as its README shows it: the generated client and trait, `async fn` handlers, every setting at its default but
-//! what messages of many megabytes need.
+//! what messages of many megabytes, and thousands of streams, need.
 
 mod large;
+mod streams;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, burn};
+use bench_harness::{
+    Checked, Client, Held, Job, Kind, Payload, Peer, Receipts, Result, Source, Wanted, burn,
+};
 use protocall::{Caller, Channel, Context, Router, Server, Status};
 use tokio::time::sleep;
 
 use crate::large::Bodies;
+use crate::streams::Flows;
 
 mod proto {
     protocall::include_schema!();
 }
 use proto::bench::v1::{
     Bench, BenchClient, BenchServer, LargeClient, LargeServer, Loop, Packet, Pushes, PushesClient,
-    PushesServer, Reverse, ReverseClient, ReverseServer, Tally,
+    PushesServer, Reverse, ReverseClient, ReverseServer, StreamsClient, StreamsServer, Tally,
 };
 
 struct Protocall;
@@ -90,6 +94,12 @@ impl Peer for Protocall {
         Kind::Push,
         Kind::Bidi,
         Kind::Idle,
+        Kind::StreamDown,
+        Kind::StreamUp,
+        Kind::StreamBoth,
+        Kind::RoundTrips,
+        Kind::Unread,
+        Kind::Resting,
         Kind::Put,
         Kind::Get,
     ];
@@ -101,11 +111,15 @@ impl Peer for Protocall {
             .add(BenchServer::new(Handlers))
             .add(PushesServer::new(Counter::default()))
             .add(ReverseServer::new(CallBack))
-            .add(LargeServer::new(Bodies::default()));
+            .add(LargeServer::new(Bodies::default()))
+            .add(StreamsServer::new(Flows::default()));
         let mut server = Server::new(router).listen(format!("tcp://{}", job.addr));
         if large::needs_limits(&job) {
             let [message, budget] = large::LIMITS;
             server = server.max_message(message).receive_budget(budget);
+        }
+        if job.kind == Kind::Resting {
+            server = server.max_in_flight(job.in_flight as u32 + 64);
         }
         server.bind().await?.serve().await;
         Ok(())
@@ -130,6 +144,7 @@ struct Clients {
     pushes: PushesClient,
     reverse: ReverseClient,
     large: LargeClient,
+    streams: StreamsClient,
 }
 
 impl Clients {
@@ -138,7 +153,8 @@ impl Clients {
             bench: BenchClient::new(caller.clone()),
             pushes: PushesClient::new(caller.clone()),
             reverse: ReverseClient::new(caller.clone()),
-            large: LargeClient::new(caller),
+            large: LargeClient::new(caller.clone()),
+            streams: StreamsClient::new(caller),
         }
     }
 }
@@ -178,6 +194,30 @@ impl Client for Clients {
             }
             sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    async fn stream_down(&self, wanted: Wanted) -> Result<[bench_harness::Tally; 2]> {
+        streams::down(&self.streams, wanted).await
+    }
+
+    async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
+        streams::up(&self.streams, source).await
+    }
+
+    async fn stream_both(&self, source: Source) -> Result<bench_harness::Tally> {
+        streams::both(&self.streams, source).await
+    }
+
+    async fn round_trips(&self, items: impl Iterator<Item = Payload> + Send) -> Result<()> {
+        streams::round_trips(&self.streams, items).await
+    }
+
+    async fn unread(&self, size: usize) -> Result<Held> {
+        streams::unread(&self.streams, size).await
+    }
+
+    async fn rest(&self, payload: Payload) -> Result<Held> {
+        streams::rest(&self.streams, &payload).await
     }
 
     async fn put(&self, payload: Payload) -> Result<Checked> {
