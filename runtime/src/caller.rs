@@ -1,4 +1,5 @@
-//! What a client can call: a session, a channel, or a router in this process.
+//! What a client can call: a session, a channel, or a router in this process. And whom it can push to: groups of
+//! sessions too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +10,13 @@ use std::time::Duration;
 use crate::Channel;
 use crate::session::Shared;
 use crate::{
-    Call, Error, Message, MethodSpec, Open, Push, Raw, RecvStream, Reply, SendStream, Session, Status,
+    Call, Error, Group, Message, MethodSpec, Open, Push, Raw, RecvStream, Reply, SendStream, Session, Status,
 };
 
 /// What a client calls: a [`Session`], a [`Channel`](crate::Channel), or a [`Router`](crate::Router) in this process.
+///
+/// Or whom it pushes to: a [`Group`], all sessions of a `Registry`, or any sessions in a `Vec`. Such a client pushes to
+/// each of them; a call fails with [`Error::NotOne`].
 #[derive(Clone, Debug)]
 pub struct Caller(Via);
 
@@ -21,6 +25,8 @@ enum Via {
     Session(Session),
     #[cfg(feature = "client")]
     Channel(Channel),
+    Group(Group),
+    Many(Arc<Vec<Session>>),
 }
 
 impl From<Session> for Caller {
@@ -54,6 +60,38 @@ impl From<crate::Router> for Caller {
     /// Calls the router's services in this process, over a connection in memory: for tests and mocks.
     fn from(router: crate::Router) -> Self {
         Self(Via::Channel(Channel::in_memory(router)))
+    }
+}
+
+impl From<Group> for Caller {
+    fn from(group: Group) -> Self {
+        Self(Via::Group(group))
+    }
+}
+
+impl From<&Group> for Caller {
+    fn from(group: &Group) -> Self {
+        group.clone().into()
+    }
+}
+
+#[cfg(feature = "server")]
+impl From<&crate::Registry> for Caller {
+    /// All of its sessions, whichever they are when a push is sent.
+    fn from(registry: &crate::Registry) -> Self {
+        registry.all().into()
+    }
+}
+
+impl From<Vec<Session>> for Caller {
+    fn from(sessions: Vec<Session>) -> Self {
+        Self(Via::Many(Arc::new(sessions)))
+    }
+}
+
+impl FromIterator<Session> for Caller {
+    fn from_iter<I: IntoIterator<Item = Session>>(sessions: I) -> Self {
+        sessions.into_iter().collect::<Vec<_>>().into()
     }
 }
 
@@ -99,6 +137,7 @@ impl Caller {
             Via::Session(session) => session.shared().push_known(spec, message),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.current()?.push_known(spec, message),
+            Via::Group(_) | Via::Many(_) => None,
         }
     }
 
@@ -107,6 +146,26 @@ impl Caller {
             Via::Session(session) => Some(Arc::clone(session.shared())),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.current(),
+            Via::Group(_) | Via::Many(_) => None,
+        }
+    }
+
+    /// Whether it is many that can be pushed to, and not one that can be called.
+    pub(crate) fn is_many(&self) -> bool {
+        matches!(self.0, Via::Group(_) | Via::Many(_))
+    }
+
+    /// Those who get a push now. No lock is held while they do.
+    pub(crate) fn each_receiver(&self, mut give: impl FnMut(Option<&Shared>)) {
+        let many = match &self.0 {
+            Via::Group(group) => group.all(),
+            Via::Many(sessions) => Arc::clone(sessions),
+            Via::Session(session) => return give(Some(session.shared())),
+            #[cfg(feature = "client")]
+            Via::Channel(channel) => return give(channel.current().as_deref()),
+        };
+        for session in many.iter() {
+            give(Some(session.shared()));
         }
     }
 
@@ -118,6 +177,7 @@ impl Caller {
             }
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.connecting(),
+            Via::Group(_) | Via::Many(_) => Box::pin(async { Err(Error::NotOne) }),
         }
     }
 
@@ -126,6 +186,7 @@ impl Caller {
             Via::Session(session) => session.default_timeout(),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.default_timeout(),
+            Via::Group(_) | Via::Many(_) => None,
         }
     }
 }

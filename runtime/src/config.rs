@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) max_lanes: u32,
     pub(crate) max_bindings: u32,
     pub(crate) send_buffer: usize,
+    pub(crate) push_queue: QueueLimits,
+    pub(crate) overflow: Overflow,
     pub(crate) compatibility: Compatibility,
     pub(crate) calls: Vec<&'static ServiceSpec>,
 }
@@ -39,6 +41,26 @@ pub enum Compatibility {
     Additive,
     /// The services that this end will call are the same, method by method.
     Strict,
+}
+
+/// What becomes of pushes that are [queued](crate::Push::queue) for a receiver who is slower than they come, when its
+/// queue is full: a setting of both builders, `overflow`, and of each [`Session`](crate::Session::overflow).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Overflow {
+    /// The oldest that wait are dropped for the new one: for news, of which the last counts.
+    #[default]
+    DropOldest,
+    /// The new one is dropped.
+    DropNewest,
+    /// The connection is closed, with a reason: for what must not have gaps. The receiver knows, and can come back.
+    Close,
+}
+
+/// How much may wait in the queue of a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Default for Config {
@@ -60,6 +82,8 @@ impl Default for Config {
             max_lanes: 16,
             max_bindings: 1_024,
             send_buffer: 1 << 20,
+            push_queue: QueueLimits { messages: 1_024, bytes: 1 << 20 },
+            overflow: Overflow::DropOldest,
             compatibility: Compatibility::Ignore,
             calls: Vec::new(),
         }
@@ -91,6 +115,8 @@ impl Config {
             ("send_buffer", self.send_buffer, 16_384, 1 << 30),
             ("stream_credit", self.stream_credit, 16_384, 1 << 30),
             ("lane_credit", self.lane_credit, 16_384, 1 << 30),
+            ("push_queue", self.push_queue.messages, 1, 1 << 20),
+            ("push_queue", self.push_queue.bytes, 16_384, 1 << 30),
             ("max_in_flight", self.max_in_flight as usize, 64, 1 << 20),
             ("max_lanes", self.max_lanes as usize, 4, 1 << 16),
             ("max_bindings", self.max_bindings as usize, 64, 1 << 16),
@@ -243,6 +269,21 @@ macro_rules! config_setters {
         /// With 8 times as many, calls of the other end wait too.
         pub fn send_buffer(mut self, bytes: usize) -> Self {
             self.config.send_buffer = bytes;
+            self
+        }
+
+        /// How many pushes, and how many bytes of them, may wait in the queue of a service for a receiver without room; each
+        /// counts 64 bytes more. Beyond that [`overflow`](Self::overflow) decides. Default 1,024 and 1 MiB; 1 to
+        /// 1,048,576 and 16 KiB to 1 GiB. One push may be larger, if the queue is empty.
+        pub fn push_queue(mut self, messages: usize, bytes: usize) -> Self {
+            self.config.push_queue = $crate::config::QueueLimits { messages, bytes };
+            self
+        }
+
+        /// What becomes of pushes that are [queued](crate::Push::queue) when the queue is full. Default:
+        /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+        pub fn overflow(mut self, policy: $crate::Overflow) -> Self {
+            self.config.overflow = policy;
             self
         }
 

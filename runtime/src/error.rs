@@ -74,6 +74,8 @@ pub enum Error {
         /// What it waited for, and the settings that decide it.
         why: &'static str,
     },
+    /// A group was called, or a stream opened on it: only pushes go to many.
+    NotOne,
     /// No tokio runtime to run on, or it is shutting down.
     NoRuntime,
     /// An address that cannot be read.
@@ -95,7 +97,7 @@ impl Error {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Deadline { .. } | Self::NotSent { .. } => Code::DEADLINE_EXCEEDED,
-            Self::Config { .. } | Self::Uri { .. } => Code::FAILED_PRECONDITION,
+            Self::Config { .. } | Self::NotOne | Self::Uri { .. } => Code::FAILED_PRECONDITION,
             Self::Encode { .. } => Code::INTERNAL,
             Self::MessageTooLarge { .. } | Self::NoRoom(_) => Code::RESOURCE_EXHAUSTED,
             Self::Closed(reason) => reason.code(),
@@ -126,6 +128,9 @@ impl fmt::Display for Error {
                 write!(f, "the message has {size} bytes, more than the {limit} allowed ({knob})")
             }
             Self::NoRoom(what) => write!(f, "no room to push now (`try_send`): {what}"),
+            Self::NotOne => {
+                f.write_str("a call goes to one session, and this is a group: only pushes go to many")
+            }
             Self::NotSent { limit, why } => write!(f, "not sent within {limit:?}: {why}"),
             Self::NoRuntime => f.write_str("the tokio runtime that drives this connection is gone"),
             Self::Uri { uri, problem } => write!(f, "`{uri}` is no address: {problem}"),
@@ -190,10 +195,14 @@ impl Reason {
         self.0.code == EndCode::None && self.0.by != EndedBy::Transport
     }
 
-    /// Whether connecting again cannot help: another protocol, an incompatible schema, a refused login.
+    /// Whether connecting again does not help: another protocol, an incompatible schema, a refused login; or it would take
+    /// the place of the one that took this one's.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self.0.code, EndCode::BadHello | EndCode::Incompatible | EndCode::AuthRefused)
+        matches!(
+            self.0.code,
+            EndCode::BadHello | EndCode::Incompatible | EndCode::AuthRefused | EndCode::Replaced
+        )
     }
 
     /// Whether this end gave the other up because nothing came from it, or nothing went.
@@ -216,7 +225,7 @@ impl Reason {
     pub(crate) fn code(&self) -> Code {
         match self.0.code {
             EndCode::AuthRefused => Code::UNAUTHENTICATED,
-            EndCode::Incompatible => Code::FAILED_PRECONDITION,
+            EndCode::Incompatible | EndCode::Replaced => Code::FAILED_PRECONDITION,
             _ => Code::UNAVAILABLE,
         }
     }

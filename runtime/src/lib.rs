@@ -77,12 +77,14 @@ mod context;
 mod error;
 mod fallback;
 mod frame;
+mod group;
 mod message;
 mod metadata;
 pub mod pipeline;
 mod proto;
 mod push;
 mod pushes;
+mod queued;
 mod request;
 mod router;
 mod schema;
@@ -105,19 +107,21 @@ pub use call::{Call, CallWithMetadata};
 pub use caller::Caller;
 #[cfg(feature = "client")]
 pub use channel::{Channel, ChannelBuilder};
-pub use config::Compatibility;
+pub use config::{Compatibility, Overflow};
 pub use context::Context;
 pub use error::{EndedBy, Error, Reason};
 pub use fallback::{Fallback, FallbackPush, RawCall};
+pub use group::Group;
 pub use message::{Message, Raw};
 pub use metadata::{Metadata, MetadataError};
 pub use pipeline::pipeline;
 #[cfg(feature = "macros")]
 pub use protocall_macros::*;
 pub use push::Push;
+pub use queued::Queued;
 pub use router::{DuplicateRoute, Router};
 #[cfg(feature = "server")]
-pub use server::{Bound, Report, Server, ServerHandle};
+pub use server::{Bound, IdInUse, Registry, Report, Server, ServerHandle};
 pub use session::{Session, SessionStats};
 #[cfg(feature = "signal")]
 pub use signal::shutdown_signal;

@@ -3,21 +3,26 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
 
 use crate::budget::poll_unit;
 use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, is_bound, request_setters};
-use crate::session::Pushed;
+use crate::session::queue::Encoded;
 use crate::session::wakers::Place;
-use crate::{Caller, Error, Message, Metadata, MethodSpec, Raw, Status, Timeout};
+use crate::session::{Fate, Pushed};
+use crate::{Caller, Error, Message, Metadata, MethodSpec, Queued, Raw, Status, Timeout};
 
 /// A one-way message: awaited, it waits for room in its lane and sends.
 ///
 /// It is delivered at most once, in order with the other pushes of its service. That it was sent does not say that it
 /// arrived: see [`Session::flushed`](crate::Session::flushed). It waits for room no longer than a call would for its
-/// answer.
+/// answer. [`try_send`](Self::try_send) and [`queue`](Self::queue) do not wait.
+///
+/// Made on a [`Group`](crate::Group) it goes to all who are in it, and never waits: awaited too it is
+/// [queued](Self::queue) at each of them, and that somebody does not get it is no error.
 ///
 /// ```
 /// # #[protocall::service(package = "news.v1")]
@@ -69,7 +74,8 @@ impl<Q: Message> Push<Q> {
 
     request_setters!();
 
-    /// Sends it now, or not at all. A channel that has no connection does not make one.
+    /// Sends it now, or not at all. A channel that has no connection does not make one. To a group it is
+    /// [queued](Self::queue).
     ///
     /// # Errors
     /// With [`Error::NoRoom`] if it would have to wait, for room or for a channel's connection; [`Error::Closed`] on a
@@ -77,6 +83,9 @@ impl<Q: Message> Push<Q> {
     pub fn try_send(mut self) -> Result<(), Status> {
         if let Some(pushed) = self.push_at_once() {
             return pushed;
+        }
+        if self.request_mut().caller.is_many() {
+            return self.send_to_many();
         }
         let request = self.request_mut();
         let Some(shared) = request.caller.session_now() else {
@@ -89,6 +98,68 @@ impl<Q: Message> Push<Q> {
             Pushed::Sent => Ok(()),
             Pushed::Full(why) => Err(Status::from(Error::NoRoom(why)).not_run()),
         }
+    }
+
+    /// Sends it without waiting: now if there is room, else it stands in the receiver's queue and goes as soon as there is.
+    ///
+    /// The queue is bounded by `push_queue` of the builders, for each receiver and service; when it is full,
+    /// [`Overflow`](crate::Overflow) decides. A receiver that is slow so costs nobody else. The order among all pushes of a
+    /// service is kept. On a group it goes to each that is in it, and is encoded once.
+    ///
+    /// ```
+    /// # #[protocall::service(package = "news.v1")]
+    /// # pub trait News {
+    /// #     #[method(push)]
+    /// #     async fn told(&self, ctx: &protocall::Context, text: protocall::Raw) -> Result<(), protocall::Status>;
+    /// # }
+    /// # fn tell(news: NewsClient) {
+    /// let told = news.told("now or soon".into()).queue();
+    /// println!("{} get it; {} were closed, they were too slow", told.reached(), told.closed);
+    /// # }
+    /// ```
+    #[doc(alias = "broadcast")]
+    pub fn queue(mut self) -> Queued {
+        let mut queued = Queued::default();
+        let encoded = match self.push_at_once() {
+            Some(Ok(())) => {
+                queued.count(Fate::Sent);
+                return queued;
+            }
+            Some(Err(status)) => Err(status),
+            None => self.encode(),
+        };
+        if let Err(status) = &encoded {
+            tracing::error!(%status, "a push could not be encoded");
+        }
+        self.request_mut().caller.each_receiver(|receiver| {
+            queued.count(match (&encoded, receiver) {
+                (Ok(encoded), Some(receiver)) => receiver.queue_push(encoded),
+                (Ok(_), None) => Fate::Gone,
+                (Err(_), _) => Fate::Refused,
+            });
+        });
+        queued
+    }
+
+    /// As it travels, for those who get it without waiting.
+    fn encode(&mut self) -> Result<Arc<Encoded>, Status> {
+        let request = self.request_mut();
+        request.begin();
+        let block = request.take_block();
+        let Some(message) = &request.message else { panic!("a push was polled after it was done") };
+        Encoded::new(request.route.clone(), block, message).map_err(|error| Status::from(error).not_run())
+    }
+
+    /// To many: it is queued at each of them.
+    fn send_to_many(&mut self) -> Result<(), Status> {
+        let encoded = self.encode()?;
+        let caller = &self.request_mut().caller;
+        caller.each_receiver(|receiver| {
+            if let Some(receiver) = receiver {
+                receiver.queue_push(&encoded);
+            }
+        });
+        Ok(())
     }
 
     fn request_mut(&mut self) -> &mut Request<Q> {
@@ -131,6 +202,7 @@ impl<Q: Message> Future for Push<Q> {
         let unit = ready!(poll_unit(cx));
         let polled = match this.push_at_once() {
             Some(pushed) => Poll::Ready(pushed),
+            None if this.request_mut().caller.is_many() => Poll::Ready(this.send_to_many()),
             None => this.full().poll_sent(cx),
         };
         if polled.is_ready() {

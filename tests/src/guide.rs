@@ -7,6 +7,7 @@ macro_rules! pages {
 }
 
 pages! {
+    broadcast = "broadcast.md";
     errors = "errors.md";
     first_service = "first-service.md";
     from_tarpc = "from-tarpc.md";

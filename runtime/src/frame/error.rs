@@ -22,11 +22,13 @@ pub(crate) enum EndCode {
     Overloaded,
     Idle,
     Internal,
+    Slow,
+    Replaced,
 }
 
 impl EndCode {
     // wire 12.2: in the order of their numbers, from 0.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::None,
         Self::Malformed,
         Self::FrameTooLarge,
@@ -43,6 +45,8 @@ impl EndCode {
         Self::Overloaded,
         Self::Idle,
         Self::Internal,
+        Self::Slow,
+        Self::Replaced,
     ];
 
     // wire 12.2: an unknown one is treated as INTERNAL.
@@ -73,6 +77,8 @@ impl EndCode {
             Self::Overloaded => "OVERLOADED",
             Self::Idle => "IDLE",
             Self::Internal => "INTERNAL",
+            Self::Slow => "SLOW",
+            Self::Replaced => "REPLACED",
         }
     }
 }

@@ -57,6 +57,11 @@ impl Connection {
         }
     }
 
+    /// Whether what was queued before can still be sent, though we may drain.
+    pub(crate) fn takes_queued(&self) -> bool {
+        self.farewell.ended.is_none() && self.farewell.theirs == Stage::None
+    }
+
     /// We drain and nothing of the peer's runs here any more: what ran could still call back to finish, anybody else
     /// would keep the drain from its end.
     fn only_drains(&self) -> bool {
@@ -111,6 +116,7 @@ impl Connection {
             && self.calling.all_done()
             && self.serving.busy() == 0
             && !self.outbox.has_large()
+            && self.lanes.queued == 0
             && !self.is_over();
         if done {
             self.end(Reason::new(EndedBy::Us, EndCode::None, "drained"), Written::All);

@@ -55,6 +55,8 @@ pub(crate) struct Lanes {
     /// Our pushes that were begun, and that ended.
     pub(crate) begun: u64,
     pub(crate) ended: u64,
+    /// Pushes that wait in the session's queues: a drain is not done before them.
+    pub(crate) queued: usize,
     /// What the peer says it has taken.
     pub(crate) peer_taken: u64,
     /// Methods that were pushed lately; none before the first push.
@@ -74,6 +76,7 @@ impl Lanes {
             dropped: 0,
             begun: 0,
             ended: 0,
+            queued: 0,
             peer_taken: 0,
             known: None,
         }

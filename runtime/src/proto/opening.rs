@@ -47,7 +47,7 @@ impl OpenRoute<'_> {
         }
     }
 
-    fn max_message(&self) -> Option<usize> {
+    pub(super) fn max_message(&self) -> Option<usize> {
         match self {
             Self::Spec(spec) => spec.max_message,
             Self::Name(_) => None,

@@ -98,6 +98,21 @@ impl Connection {
         }
     }
 
+    /// Whether every limit lets a push through, as far as the peer has said.
+    pub(crate) fn allows_push(&self, pushing: &Pushing<'_>) -> bool {
+        let block = pushing.block.len();
+        self.check_size(pushing.route.max_message(), pushing.len).is_ok()
+            && (block == 0 || self.check_block(block).is_ok())
+    }
+
+    /// So many pushes wait in the session's queues.
+    pub(crate) fn pushes_queued(&mut self, pushes: usize) {
+        let before = std::mem::replace(&mut self.lanes.queued, pushes);
+        if before > 0 && pushes == 0 {
+            self.check_drained();
+        }
+    }
+
     /// Refuses what can never be sent.
     pub(crate) fn check_push(&self, pushing: &Pushing<'_>) -> Result<(), Status> {
         self.check_open(pushing.route, pushing.len, pushing.block.len())
@@ -115,6 +130,11 @@ impl Connection {
         if self.refusal().is_some() {
             return PushRoom::Full("the other end takes no more pushes");
         }
+        self.queued_room(pushing)
+    }
+
+    /// As [`push_room`](Self::push_room), for a push that was queued: while we drain it still goes.
+    pub(crate) fn queued_room(&mut self, pushing: &Pushing<'_>) -> PushRoom {
         let cost = self.push_cost(pushing);
         let in_place = self.fits_in_place(pushing.route, pushing.len, pushing.block.len());
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Serving;
 use crate::frame::{EndCode, Role};
+use crate::session::member::{List, Member};
 use crate::session::task;
 use crate::transport::{Listener, Transport};
 use crate::{Error, Router, Session};
@@ -78,14 +79,21 @@ pub(super) fn begin(transport: Transport, serving: &Arc<Serving>) -> Result<Sess
         return Ok(session);
     }
     let session = Session::start(Role::Acceptor, transport, &serving.config, serving.router.clone())?;
-    let Some(number) = serving.sessions.add(session.clone()) else {
+    if !serving.sessions.add(&session) {
         session.end("the server is shutting down");
         return Ok(session);
-    };
+    }
     tracing::debug!(%peer, "connection accepted");
-    let serving = Arc::clone(serving);
-    session.on_end(move || serving.sessions.remove(number));
+    if session.remember(Member::Keeps(Arc::clone(serving) as Arc<dyn List>)) {
+        serving.registry.admit(&session);
+    }
     Ok(session)
+}
+
+impl List for Serving {
+    fn ended(&self, session: usize) {
+        self.sessions.remove(session);
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

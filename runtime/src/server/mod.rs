@@ -1,6 +1,7 @@
 //! The server's side: listeners, the sessions that they accept, and the way out. Each session serves the same router.
 
 mod accept;
+mod registry;
 mod sessions;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::registry::{IdInUse, Registry};
 use self::sessions::Sessions;
 use crate::config::{Config, config_setters};
 use crate::transport::{Listener, PeerAddr, Transport, Uri};
@@ -34,6 +36,7 @@ pub struct Server {
     router: Router,
     config: Config,
     uris: Vec<String>,
+    registry: Registry,
     max_connections: usize,
     drain_timeout: Duration,
 }
@@ -50,6 +53,7 @@ struct Serving {
     router: Router,
     config: Arc<Config>,
     sessions: Sessions,
+    registry: Registry,
     max_connections: usize,
     drain_timeout: Duration,
 }
@@ -77,6 +81,7 @@ impl Server {
             router,
             config: Config::default(),
             uris: Vec::new(),
+            registry: Registry::new(),
             max_connections: 10_000,
             drain_timeout: Duration::from_secs(30),
         }
@@ -90,6 +95,13 @@ impl Server {
     }
 
     config_setters!();
+
+    /// Lists its sessions here, so that services may find them and push to them. By itself it has a registry of its own,
+    /// that of [`ServerHandle::registry`].
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.registry = registry.clone();
+        self
+    }
 
     /// How many connections to take; more are refused with a reason. Default 10,000, at least one.
     pub fn max_connections(mut self, connections: usize) -> Self {
@@ -120,6 +132,7 @@ impl Server {
             router: self.router,
             config: Arc::new(self.config),
             sessions: Sessions::default(),
+            registry: self.registry,
             max_connections: self.max_connections,
             drain_timeout: self.drain_timeout,
         });
@@ -211,6 +224,12 @@ impl ServerHandle {
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
         self.0.sessions.all()
+    }
+
+    /// Where the sessions are listed.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     /// Serves a byte stream that the user made, such as one end of a tunnel, as if a listener had accepted it. The

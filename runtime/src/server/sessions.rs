@@ -5,30 +5,26 @@ use std::collections::HashMap;
 use crate::Session;
 use crate::session::Lock;
 
-/// All open sessions, by a number of our own.
+/// All open sessions, by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Lock<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    next: u64,
-    open: HashMap<u64, Session>,
+    open: HashMap<usize, Session>,
     refused: u64,
     /// The server is on its way out: nothing is taken in any more.
     closing: bool,
 }
 
 impl Sessions {
-    /// Takes a session in; `None` once the server is on its way out, so that nobody is missed by its drain.
-    pub(super) fn add(&self, session: Session) -> Option<u64> {
+    /// Takes a session in; false once the server is on its way out, so that nobody is missed by its drain.
+    pub(super) fn add(&self, session: &Session) -> bool {
         let mut table = self.0.lock();
-        if table.closing {
-            return None;
+        if !table.closing {
+            table.open.insert(session.key(), session.clone());
         }
-        table.next += 1;
-        let number = table.next;
-        table.open.insert(number, session);
-        Some(number)
+        !table.closing
     }
 
     /// Takes no more in, and gives all that are open.
@@ -38,8 +34,10 @@ impl Sessions {
         table.open.values().cloned().collect()
     }
 
-    pub(super) fn remove(&self, number: u64) {
-        self.0.lock().open.remove(&number);
+    pub(super) fn remove(&self, session: usize) {
+        let gone = self.0.lock().open.remove(&session);
+        // What goes with it may be the user's.
+        drop(gone);
     }
 
     pub(super) fn count(&self) -> usize {

@@ -10,6 +10,7 @@ mod finish;
 mod handler;
 mod input;
 mod lane;
+pub(crate) mod member;
 #[cfg(all(test, protocall_loom))]
 mod models;
 mod outside;
@@ -19,12 +20,15 @@ mod patience;
 mod pipe;
 mod push;
 mod pushers;
+pub(crate) mod queue;
+mod queueing;
 mod responder;
 mod rest;
 mod runner;
 mod runs;
 mod state;
 pub(crate) mod streams;
+mod stats;
 pub(crate) mod task;
 mod waiters;
 pub(crate) mod wakers;
@@ -42,17 +46,18 @@ pub(crate) use self::call::{CallWait, Outgoing};
 pub(crate) use self::handler::caught;
 pub(crate) use self::lane::Turn;
 pub(crate) use self::push::Pushed;
+pub(crate) use self::queueing::Fate;
 pub(crate) use self::responder::Responder;
 pub(crate) use self::runs::Runs;
-use self::state::OnEnd;
 pub(crate) use self::state::{Lock, LockGuard, State, Todo};
+pub use self::stats::SessionStats;
 use self::wakers::Place;
 use crate::config::Config;
-use crate::frame::Role;
+use crate::frame::{EndCode, Role};
 use crate::proto::{Announced, Connection};
 use crate::router::Router;
 use crate::transport::{PeerAddr, Transport};
-use crate::{Call, Caller, Error, Push, Raw, Reason};
+use crate::{Call, Caller, Error, Overflow, Push, Raw, Reason};
 
 /// The handle on one live connection. Both ends have one; either calls, either pushes.
 ///
@@ -88,27 +93,6 @@ pub(crate) struct Shared {
     pub(crate) runtime: Option<Handle>,
     /// Pushes whose handler failed.
     failed_pushes: AtomicU64,
-}
-
-/// What a session holds at a moment, and what it has counted since it began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionStats {
-    /// Calls of this end without an answer.
-    pub calls_out: usize,
-    /// Calls of the other end without an answer.
-    pub calls_in: usize,
-    /// Bytes that wait to be written, but for those that are being written.
-    pub unsent_bytes: usize,
-    /// What arrived and is still held: calls that no handler has taken and replies that are not whole, in bytes and 64 more
-    /// for each. Pushes are not counted.
-    pub held_bytes: u64,
-    /// Replies that came after their caller had gone: normal, and dropped.
-    pub late_replies: u64,
-    /// Pushes that nobody serves, that could not be read, or that were over a limit.
-    pub dropped_pushes: u64,
-    /// Pushes whose handler returned an error or panicked.
-    pub failed_pushes: u64,
 }
 
 impl Session {
@@ -184,19 +168,6 @@ impl Session {
         .await
     }
 
-    /// Does something when the connection ends, or now if it has ended; once, and with no lock held. It is cheaper than a
-    /// task that waits.
-    #[cfg(feature = "server")]
-    pub(crate) fn on_end(&self, act: impl FnOnce() + Send + 'static) {
-        let mut state = self.0.state.lock();
-        if !state.conn.is_over() {
-            state.on_end = Some(OnEnd(Box::new(act)));
-            return;
-        }
-        drop(state);
-        act();
-    }
-
     /// Waits until all that was said has left, or cannot any more.
     #[cfg(feature = "server")]
     pub(crate) async fn gone(&self) {
@@ -222,14 +193,26 @@ impl Session {
         self.0.with(|state| state.conn.close(why));
     }
 
-    /// Begins to drain: the other end is told to open no more calls, what either has opened is finished, then the
-    /// connection closes. Use [`closed`](Self::closed) to wait for that; it takes as long as the longest call.
+    /// Closes it because another has taken its id.
+    #[cfg(feature = "server")]
+    pub(crate) fn replace(&self) {
+        self.0.with(|state| state.conn.fail(EndCode::Replaced, "another connection has taken its id"));
+    }
+
+    /// What to do from now on when a queue of pushes to the other end is [full](crate::Push::queue), in place of the
+    /// setting of this name.
+    pub fn overflow(&self, policy: Overflow) {
+        self.0.state.lock().overflow = Some(policy);
+    }
+
+    /// Begins to drain: the other end is told to open no more calls, what either has opened is finished, pushes that are
+    /// queued are sent, then the connection closes. Use [`closed`](Self::closed) to wait for that; it takes as long as the longest call.
     pub fn drain(&self) {
         let now = clock::now();
         self.0.with(|state| state.conn.drain(now));
     }
 
-    /// Waits until the other end has taken everything that was pushed before: read it, and queued it for its handlers or
+    /// Waits until the other end has taken everything that was pushed or [queued](crate::Push::queue) before: read it, and queued it for its handlers or
     /// dropped it. It has no time limit but keepalive. The end of the connection is an error: pushes are delivered at
     /// most once, and some may not have been.
     ///
@@ -247,21 +230,6 @@ impl Session {
     /// A push by route, with bytes for its message.
     pub fn push_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Push<Raw> {
         Caller::from(self).push_raw(route, body)
-    }
-
-    /// What is in flight, and what was counted.
-    #[must_use]
-    pub fn stats(&self) -> SessionStats {
-        let in_flight = self.0.state.lock().conn.in_flight();
-        SessionStats {
-            calls_out: in_flight.calling,
-            calls_in: in_flight.serving,
-            unsent_bytes: in_flight.unsent,
-            held_bytes: in_flight.held,
-            late_replies: in_flight.late_replies,
-            dropped_pushes: in_flight.dropped_pushes,
-            failed_pushes: self.0.failed_pushes.load(Ordering::Relaxed),
-        }
     }
 
     /// Waits for the peer's HELLO (and READY), or for the end.
@@ -365,6 +333,10 @@ impl Shared {
     pub(crate) fn settle(&self, todo: &mut Todo) {
         // Calls and pushes come of what the driver read and wrote, and it delivers them in their order.
         debug_assert!(todo.work.is_empty());
+        if todo.ended.is_some() {
+            // Before those are woken who wait for the end.
+            self.leave_lists();
+        }
         for waker in todo.wakes.drain(..) {
             waker.wake();
         }
@@ -377,10 +349,6 @@ impl Shared {
         if let Some(reason) = todo.ended.take() {
             self.runs.end();
             tracing::debug!(peer = %self.peer, %reason, "connection ended");
-            let on_end = self.state.lock().on_end.take();
-            if let Some(OnEnd(act)) = on_end {
-                act();
-            }
         }
     }
 }

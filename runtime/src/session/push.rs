@@ -100,20 +100,19 @@ impl Shared {
     /// Waits until the peer has taken all pushes that were sent before (wire 10.5).
     pub(crate) async fn flushed(&self) -> Result<(), Error> {
         let mut waits = Flushing { shared: self, place: Place::default() };
-        let (begun, ..) = self.state.lock().conn.push_counts();
-        let mut target = None;
+        let queued = self.state.lock().pushers.last();
+        let (mut begun, mut target) = (None, None);
         poll_fn(|cx| {
             self.with(|state| {
                 if let Some(reason) = state.conn.ended() {
                     return Poll::Ready(Err(Error::Closed(reason.clone())));
                 }
+                if begun.is_none() && state.pushers.has_sent(queued) {
+                    begun = Some(state.conn.push_counts().0);
+                }
                 let (_, ended, taken) = state.conn.push_counts();
-                if target.is_none() {
-                    if !state.conn.pushes_ended(begun) {
-                        // A large one is on its way: look again when it has left.
-                        state.flushers.wait(&mut waits.place, cx.waker());
-                        return Poll::Pending;
-                    }
+                // A large one may be on its way: look again when it has left.
+                if target.is_none() && begun.is_some_and(|begun| state.conn.pushes_ended(begun)) {
                     target = Some(ended);
                     if taken < ended {
                         state.conn.ping();
@@ -143,7 +142,7 @@ impl Drop for Flushing<'_> {
 }
 
 impl State {
-    fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
+    pub(super) fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
         match route {
             OpenRoute::Spec(spec) => self.lane(spec),
             OpenRoute::Name(name) => raw_lane(name),
@@ -158,7 +157,7 @@ impl State {
     }
 
     /// The peer may have been asked for room that nobody wants any more: the promise is kept (wire 7.8).
-    fn room_unwanted(&mut self, lane: u32) {
+    pub(super) fn room_unwanted(&mut self, lane: u32) {
         if self.pushers.nobody(lane) {
             self.conn.push_unwanted(lane);
         }

@@ -1,7 +1,6 @@
 //! What handles, driver and runner share of a session, under one short lock.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 #[cfg(not(protocall_loom))]
 use std::sync::Mutex;
@@ -15,6 +14,7 @@ use loom::sync::Mutex;
 #[cfg(protocall_loom)]
 pub(crate) use loom::sync::MutexGuard as LockGuard;
 
+use super::member::Member;
 use super::park::Park;
 use super::pushers::Pushers;
 use super::streams::StreamWakers;
@@ -22,7 +22,7 @@ use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
 use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
-use crate::{MethodSpec, Reason};
+use crate::{MethodSpec, Overflow, Reason};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) pushers: Pushers,
     /// One of them has left: whoever is first now must look.
     pub(crate) pusher_left: bool,
+    /// What to do when a queue of pushes is full, if not what the settings say.
+    pub(super) overflow: Option<Overflow>,
     /// Who waits for the peer to have taken pushes.
     pub(crate) flushers: Wakers,
     /// Who waits for the end, or for the peer to be ready.
@@ -74,8 +76,8 @@ pub(crate) struct State {
     pub(crate) ready: bool,
     /// Whether new calls have a chance, for those who ask without the lock.
     takes_calls: Arc<AtomicBool>,
-    /// What is to be done once it has ended.
-    pub(crate) on_end: Option<OnEnd>,
+    /// The lists that it leaves when it ends.
+    pub(super) member_of: Vec<Member>,
     /// Somebody who waited for room has left.
     pub(crate) regrant: bool,
     /// The driver has written all that there was to write after the end, or is gone.
@@ -88,15 +90,6 @@ pub(crate) struct State {
 struct LaneTable {
     methods: HashMap<usize, u32>,
     services: HashMap<&'static str, u32>,
-}
-
-/// Something to do, once.
-pub(crate) struct OnEnd(pub(crate) Box<dyn FnOnce() + Send>);
-
-impl fmt::Debug for OnEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnEnd")
-    }
 }
 
 /// What the driver must do after unlocking.
@@ -133,13 +126,14 @@ impl State {
             senders: StreamWakers::default(),
             pushers: Pushers::default(),
             pusher_left: false,
+            overflow: None,
             flushers: Wakers::default(),
             watchers: Wakers::default(),
             lanes: None,
             has_gathered: false,
             runner_waits: false,
             ready: false,
-            on_end: None,
+            member_of: Vec::new(),
             regrant: false,
             has_left: false,
             watchers_due: false,
@@ -154,6 +148,22 @@ impl State {
 
     /// Takes the machine's events and sorts out who is to do what.
     pub(crate) fn take_events(&mut self, todo: &mut Todo) {
+        self.sort_events(todo);
+        if std::mem::take(&mut self.pusher_left) {
+            self.pump_queues(&mut todo.wakes);
+            self.pushers.wake_firsts(&mut todo.wakes);
+            // The last that was queued may have been what a drain waited for.
+            self.sort_events(todo);
+        }
+        if std::mem::take(&mut self.watchers_due) {
+            self.watchers.wake_all(&mut todo.wakes);
+        }
+        if self.conn.take_call_room() | std::mem::take(&mut self.regrant) && self.waiters.wait() {
+            self.grant(&mut todo.wakes);
+        }
+    }
+
+    fn sort_events(&mut self, todo: &mut Todo) {
         while let Some(event) = self.conn.poll_event() {
             match event {
                 Event::Answered(number) => todo.wakes.extend(self.take_caller(number)),
@@ -185,19 +195,11 @@ impl State {
                     self.takes_calls.store(false, Ordering::Release);
                     self.waiters.recheck_all(&mut todo.wakes);
                     self.pushers.wake_all(&mut todo.wakes);
+                    self.pusher_left = true;
                 }
                 Event::Auth(_) => {}
                 Event::Ended(reason) => self.ended(reason, todo),
             }
-        }
-        if std::mem::take(&mut self.watchers_due) {
-            self.watchers.wake_all(&mut todo.wakes);
-        }
-        if self.conn.take_call_room() | std::mem::take(&mut self.regrant) && self.waiters.wait() {
-            self.grant(&mut todo.wakes);
-        }
-        if std::mem::take(&mut self.pusher_left) {
-            self.pushers.wake_firsts(&mut todo.wakes);
         }
     }
 
@@ -217,7 +219,7 @@ impl State {
         for wakers in [&mut self.readers, &mut self.senders] {
             wakers.shrink();
         }
-        self.conn.keeps_nothing()
+        self.pushers.shrink() & self.conn.keeps_nothing()
     }
 
     /// Lets those who wait to call go on, as far as there is room.
@@ -245,6 +247,7 @@ impl State {
         self.takes_calls.store(false, Ordering::Release);
         self.waiters.recheck_all(&mut todo.wakes);
         self.pushers.wake_all(&mut todo.wakes);
+        self.pushers.discard_all();
         for wakers in [&mut self.flushers, &mut self.watchers] {
             wakers.wake_all(&mut todo.wakes);
         }

@@ -70,6 +70,7 @@ fn every_error_says_what_the_page_says() {
         Error::MessageTooLarge { size: 2, limit: 1, knob: "`max_message` of this end" },
         Error::NoRoom("there is no connection yet"),
         Error::NoRuntime,
+        Error::NotOne,
         Error::NotSent { limit, why: "there was no room" },
         Error::Uri { uri, problem: "the scheme can be `tcp` or `unix`" },
     ] {
@@ -86,6 +87,8 @@ fn settings_that_cannot_work_say_what_the_page_says() {
     tell(builder().max_fragment(1));
     tell(builder().max_metadata(1));
     tell(builder().max_in_flight(1));
+    tell(builder().push_queue(0, 1 << 20));
+    tell(builder().push_queue(1, 1));
     tell(builder().max_lanes(1));
     tell(builder().max_bindings(1));
     tell(builder().connect_timeout(Duration::ZERO));

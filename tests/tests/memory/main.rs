@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod idle;
+mod queued;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -187,4 +188,6 @@ fn memory_is_bounded_and_a_call_costs_few_allocations() {
         assert!(most < 2 << 20, "{what}: {most} bytes");
     }
     current(idle::connections_that_rest_hold_little());
+    current(queued::a_push_to_many_costs_few_allocations());
+    current(queued::receivers_that_do_not_read_hold_no_more_than_their_bound());
 }

@@ -185,7 +185,7 @@ fn codes_are_their_numbers_and_unknown_ones_internal() {
     for code in 0..16 {
         assert_eq!(EndCode::from_wire(code).to_wire(), code);
     }
-    assert_eq!(EndCode::from_wire(16), EndCode::Internal);
+    assert_eq!(EndCode::from_wire(18), EndCode::Internal);
     assert_eq!(EndCode::from_wire(u32::MAX), EndCode::Internal);
     assert_eq!(EndCode::Timeout.to_wire(), 12);
 }

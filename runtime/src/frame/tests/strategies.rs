@@ -56,7 +56,7 @@ fn credit() -> impl Strategy<Value = Credit> {
 
 fn go_away() -> impl Strategy<Value = GoAway> {
     let taken = any::<(u64, u64)>().prop_map(|(calls, pushes)| Taken { calls, pushes });
-    ((0..16u32).prop_map(EndCode::from_wire), option::of(taken), text(0))
+    ((0..18u32).prop_map(EndCode::from_wire), option::of(taken), text(0))
         .prop_map(|(code, last, reason)| GoAway { code, last, reason })
 }
 
