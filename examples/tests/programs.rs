@@ -7,6 +7,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 #[test]
+fn chat_prints_what_is_expected() {
+    runs("chat", env!("CARGO_BIN_EXE_chat"));
+}
+
+#[test]
 fn hello_prints_what_is_expected() {
     runs("hello", env!("CARGO_BIN_EXE_hello"));
 }
