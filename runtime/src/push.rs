@@ -144,8 +144,14 @@ impl<Q: Message> Push<Q> {
     /// As it travels, for those who get it without waiting.
     fn encode(&mut self) -> Result<Arc<Encoded>, Status> {
         let request = self.request_mut();
-        request.begin();
-        let block = request.take_block();
+        let block = match &request.phase {
+            // It was polled before, and waited.
+            Phase::On { block, .. } => block.clone(),
+            _ => {
+                request.begin();
+                request.take_block()
+            }
+        };
         let Some(message) = &request.message else { panic!("a push was polled after it was done") };
         Encoded::new(request.route.clone(), block, message).map_err(|error| Status::from(error).not_run())
     }
