@@ -2,7 +2,9 @@
 //!
 //! The programs are in `src/bin`; each opens with what it shows and the command that runs it. Start with `quickstart`.
 
+pub mod bar;
 pub mod greeter;
+pub mod partial;
 
 /// Every package that `build.rs` compiled, as its module tree.
 pub mod proto {

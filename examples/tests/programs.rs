@@ -12,6 +12,11 @@ fn chat_prints_what_is_expected() {
 }
 
 #[test]
+fn file_transfer_prints_what_is_expected() {
+    runs("file_transfer", env!("CARGO_BIN_EXE_file_transfer"));
+}
+
+#[test]
 fn hello_prints_what_is_expected() {
     runs("hello", env!("CARGO_BIN_EXE_hello"));
 }
@@ -49,29 +54,81 @@ fn a_client_without_a_server_says_what_to_do() {
 #[cfg(unix)]
 #[test]
 fn server_and_client_print_what_is_expected() {
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::Stdio;
-
-    let mut server = Command::new(env!("CARGO_BIN_EXE_server"));
-    let mut server = server.arg("tcp://127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(server.stdout.take().unwrap());
-    let mut first = String::new();
-    said.read_line(&mut first).unwrap();
-    let address = first.strip_prefix("listening on ").and_then(|rest| rest.split(';').next()).unwrap();
-
-    let client = run(env!("CARGO_BIN_EXE_client"), &[address]);
-    let interrupted = Command::new("kill").args(["-INT", &server.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).unwrap();
-    assert!(server.wait().unwrap().success());
+    let server = Listening::new(Command::new(env!("CARGO_BIN_EXE_server")).arg("tcp://127.0.0.1:0"));
+    let client = run(env!("CARGO_BIN_EXE_client"), &[&server.address]);
+    let rest = server.interrupt();
 
     assert!(client.status.success(), "{}", text(&client.stderr));
     expect("client", &text(&client.stdout));
     // The server may or may not have seen already that the client has gone.
     let counts = |c: char| if c.is_ascii_digit() { '#' } else { c };
-    let printed: String = (first.replace(address, "ADDRESS") + &rest).chars().map(counts).collect();
-    expect("server", &printed);
+    let printed: String = rest.chars().map(counts).collect();
+    expect("server", &format!("listening on ADDRESS; Ctrl-C ends it\n{printed}"));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_go_from_one_folder_to_another_by_way_of_a_server() {
+    let program = env!("CARGO_BIN_EXE_file_transfer");
+    let folder = std::env::temp_dir().join(format!("protocall-examples-{}", std::process::id()));
+    let (store, there) = (folder.join("store"), folder.join("there"));
+    std::fs::create_dir_all(&there).unwrap();
+    let server = Listening::new(Command::new(program).args(["serve", "tcp://127.0.0.1:0"]).arg(&store));
+
+    let file = folder.join("empty and full.bin");
+    for bytes in [Vec::new(), vec![7; 100_000]] {
+        std::fs::write(&file, &bytes).unwrap();
+        let put = run(program, &["put", &server.address, file.to_str().unwrap()]);
+        assert!(put.status.success(), "{}", text(&put.stderr));
+        let get = Command::new(program)
+            .args(["get", &server.address, "empty and full.bin"])
+            .current_dir(&there)
+            .output()
+            .unwrap();
+        assert!(get.status.success(), "{}", text(&get.stderr));
+        assert_eq!(std::fs::read(there.join("empty and full.bin")).unwrap(), bytes);
+    }
+    let out = run(program, &["get", &server.address, "../empty and full.bin"]);
+    assert!(text(&out.stderr).starts_with("INVALID_ARGUMENT"), "{}", text(&out.stderr));
+    server.interrupt();
+    let left = |folder| std::fs::read_dir(folder).unwrap().count();
+    assert_eq!((left(&store), left(&there)), (1, 1), "no parts are left");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A server that says where it listens, as its first line.
+#[cfg(unix)]
+struct Listening {
+    process: std::process::Child,
+    said: std::io::BufReader<std::process::ChildStdout>,
+    address: String,
+}
+
+#[cfg(unix)]
+impl Listening {
+    fn new(command: &mut Command) -> Self {
+        use std::io::BufRead;
+
+        let mut process = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut said = std::io::BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        said.read_line(&mut first).unwrap();
+        let address = first.strip_prefix("listening on ").and_then(|rest| rest.split(';').next()).unwrap();
+        Self { process, said, address: address.into() }
+    }
+
+    /// As by Ctrl-C. What it said until then, after its first line.
+    fn interrupt(mut self) -> String {
+        use std::io::Read;
+
+        let interrupted =
+            Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+        assert!(interrupted.success());
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        assert!(self.process.wait().unwrap().success());
+        rest
+    }
 }
 
 fn runs(name: &str, program: &str) {

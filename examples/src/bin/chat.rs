@@ -1,7 +1,7 @@
 //! A chat: rooms, what is said there goes to all who are in, who is typing, who comes and goes.
 //!
 //! ```text
-//! cargo run -p protocall-examples --bin chat                          # a server and guests in one run
+//! cargo run -p protocall-examples --bin chat -- --demo                # a server and guests in one run
 //! cargo run -p protocall-examples --bin chat -- serve                 # or: the server in one terminal
 //! cargo run -p protocall-examples --bin chat -- join Ada kitchen      # and guests in others
 //! ```
