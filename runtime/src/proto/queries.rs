@@ -14,6 +14,15 @@ pub(crate) struct InFlight {
     pub(crate) dropped_pushes: u64,
 }
 
+/// What streams hold at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct StreamsHeld {
+    /// Calls that are streams, of both ends.
+    pub(crate) open: usize,
+    /// Items that came and that no reader has, or are half here, and items that wait for credit.
+    pub(crate) bytes: u64,
+}
+
 impl Connection {
     /// Whether [`poll_event`](Self::poll_event) would give anything.
     pub(crate) fn has_events(&self) -> bool {
@@ -73,5 +82,15 @@ impl Connection {
             late_replies: self.calling.late,
             dropped_pushes: self.lanes.dropped,
         }
+    }
+
+    /// What streams hold. It looks at each: for who asks now and then.
+    pub(crate) fn streams_held(&mut self) -> StreamsHeld {
+        let mut held = StreamsHeld::default();
+        for stream in self.calling.streams().chain(self.serving.streams()) {
+            held.open += 1;
+            held.bytes += stream.held();
+        }
+        held
     }
 }

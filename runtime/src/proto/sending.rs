@@ -276,7 +276,11 @@ impl Connection {
         let ItemsOut { busy, .. } = *out;
         (out.pending, out.busy, out.finishing) = (None, false, false);
         out.account.forget_promise();
-        out.closed.get_or_insert(why);
+        // Why the call failed says more than that its callee had stopped reading before.
+        match (&out.closed, &why) {
+            (None, _) | (Some(Closed::Unwanted(_)), Closed::Failed(_)) => out.closed = Some(why),
+            (Some(_), _) => {}
+        }
         let cut = if busy { self.outbox.cut_item(id) } else { None };
         if let Some(large) = cut.as_ref().filter(|large| !large.begun) {
             let cost = MESSAGE_COST + large.message.len() as u64;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::account::Account;
-use super::items::ItemsIn;
+use super::items::{ItemsIn, cost_of_item};
 use super::replying::Terminal;
 use super::{Connection, Shape};
 use crate::Status;
@@ -108,6 +108,13 @@ impl Stream {
 
     pub(super) fn discards(&self) -> bool {
         self.inn.as_ref().is_none_or(ItemsIn::discards)
+    }
+
+    /// The cost of the items that are here: those that came, and one that waits to go.
+    pub(super) fn held(&self) -> u64 {
+        let came = self.inn.as_ref().map_or(0, |inn| inn.grant.held());
+        let goes = self.out.as_ref().and_then(|out| out.pending.as_ref()).map_or(0, cost_of_item);
+        came + goes
     }
 }
 

@@ -15,8 +15,13 @@ pub struct SessionStats {
     /// Bytes that wait to be written, but for those that are being written.
     pub unsent_bytes: usize,
     /// What arrived and is still held: calls that no handler has taken and replies that are not whole, in bytes and 64 more
-    /// for each. Pushes are not counted.
+    /// for each. Pushes and items are not counted.
     pub held_bytes: u64,
+    /// Calls that are streams, of both ends. They are among the calls above until they are answered.
+    pub streams: usize,
+    /// Items of streams that came and were not read, or wait to go, in bytes and 64 more for each. What
+    /// [`RecvStream`](crate::RecvStream) has taken to read it next is given back an eighth of the window at a time.
+    pub stream_bytes: u64,
     /// Replies that came after their caller had gone: normal, and dropped.
     pub late_replies: u64,
     /// Pushes that nobody serves, that could not be read, or that were over a limit.
@@ -35,13 +40,15 @@ impl Session {
     /// What is in flight, and what was counted.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
-        let state = self.0.state.lock();
-        let in_flight = state.conn.in_flight();
+        let mut state = self.0.state.lock();
+        let (in_flight, streams) = (state.conn.in_flight(), state.conn.streams_held());
         SessionStats {
             calls_out: in_flight.calling,
             calls_in: in_flight.serving,
             unsent_bytes: in_flight.unsent,
             held_bytes: in_flight.held,
+            streams: streams.open,
+            stream_bytes: streams.bytes,
             late_replies: in_flight.late_replies,
             dropped_pushes: in_flight.dropped_pushes,
             failed_pushes: self.0.failed_pushes.load(Ordering::Relaxed),

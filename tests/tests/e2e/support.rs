@@ -283,7 +283,8 @@ pub(crate) async fn idle(session: &Session) {
     within(async {
         loop {
             let stats = session.stats();
-            if stats.calls_in + stats.calls_out + stats.unsent_bytes == 0 && stats.held_bytes == 0 {
+            let calls = stats.calls_in + stats.calls_out + stats.streams;
+            if calls + stats.unsent_bytes == 0 && stats.held_bytes + stats.stream_bytes == 0 {
                 return;
             }
             tokio::task::yield_now().await;

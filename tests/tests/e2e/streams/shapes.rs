@@ -1,4 +1,4 @@
-//! Streams, both ways and at both ends.
+//! Every shape, both ways and at both ends.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocall::{Code, Status};
 use protocall_tests::proto::echo::v1::{EchoReply, RepeatRequest};
 
-use super::support::*;
+use crate::support::*;
 
 #[tokio::test]
 async fn a_stream_of_answers_comes_whole_and_in_order() {
