@@ -66,6 +66,91 @@ fn server_and_client_print_what_is_expected() {
     expect("server", &format!("listening on ADDRESS; Ctrl-C ends it\n{printed}"));
 }
 
+/// The first is told of what the second says and of its end by Ctrl-C, and leaves itself at the end of its input.
+#[cfg(unix)]
+#[test]
+fn guests_in_processes_of_their_own_hear_each_other() {
+    let program = env!("CARGO_BIN_EXE_chat");
+    let server = Listening::new(Command::new(program).args(["serve", "tcp://127.0.0.1:0"]));
+    let mut ada = Guest::new(program, ["join", "Ada", "kitchen", &server.address]);
+    let mut bob = Guest::new(program, ["join", "Bob", "kitchen", &server.address]);
+    ada.hears("Bob has come");
+    bob.says("");
+    ada.hears("Bob is typing …");
+    bob.says("hello");
+    ada.hears("Bob: hello");
+    bob.hears("Bob: hello");
+    let mut cleo = Guest::new(program, ["join", "Cleo", "kitchen", &server.address]);
+    cleo.hears("Bob: hello");
+    ada.hears("Cleo has come");
+    interrupt(&bob.process);
+    bob.hears("Cleo has come");
+    bob.leaves();
+    ada.hears("Bob has left");
+    ada.leaves();
+    cleo.leaves();
+    server.interrupt();
+}
+
+/// Somebody in the chat.
+#[cfg(unix)]
+struct Guest {
+    process: std::process::Child,
+    said: std::io::BufReader<std::process::ChildStdout>,
+}
+
+#[cfg(unix)]
+impl Guest {
+    fn new(program: &str, arguments: [&str; 4]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let said = std::io::BufReader::new(process.stdout.take().unwrap());
+        let mut guest = Self { process, said };
+        assert!(guest.line().starts_with("in the kitchen: "));
+        guest
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut self.said, &mut line).unwrap();
+        line.trim_end().into()
+    }
+
+    #[track_caller]
+    fn hears(&mut self, expected: &str) {
+        let mut line = self.line();
+        if line.starts_with("say something") {
+            line = self.line();
+        }
+        assert_eq!(line, expected);
+    }
+
+    fn says(&mut self, line: &str) {
+        use std::io::Write;
+
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Ends its input.
+    #[track_caller]
+    fn leaves(mut self) {
+        drop(self.process.stdin.take());
+        let mut line = self.line();
+        while !line.is_empty() && !line.starts_with("left: ") {
+            line = self.line();
+        }
+        assert!(line.ends_with("closed it: drained"), "{line}");
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+#[cfg(unix)]
+fn interrupt(process: &std::process::Child) {
+    let interrupted = Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+}
+
 #[cfg(unix)]
 #[test]
 fn files_go_from_one_folder_to_another_by_way_of_a_server() {
@@ -128,6 +213,14 @@ impl Listening {
         self.said.read_to_string(&mut rest).unwrap();
         assert!(self.process.wait().unwrap().success());
         rest
+    }
+}
+
+/// A server is not left behind by a test that fails.
+#[cfg(unix)]
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
     }
 }
 

@@ -5,6 +5,9 @@
 pub trait Lounge {
     /// Enters a room, under a name that nobody else has.
     async fn enter(&self, ctx: &Context, req: EnterRequest) -> Result<EnterReply, Status>;
+    /// What was said in the room before, oldest first, as far as it is remembered.
+    #[method(no_side_effects)]
+    async fn history(&self, ctx: &Context, req: HistoryRequest, out: SendStream<Line>) -> Result<(), Status>;
     /// Says something to all who are in the room.
     async fn say(&self, ctx: &Context, req: SayRequest) -> Result<SayReply, Status>;
     /// Tells the room that the caller is typing.

@@ -1,4 +1,4 @@
-//! A chat: rooms, what is said there goes to all who are in, who is typing, who comes and goes.
+//! A chat: rooms, what is said there goes to all who are in, what was said before, who is typing, who comes and goes.
 //!
 //! ```text
 //! cargo run -p protocall-examples --bin chat -- --demo                # a server and guests in one run
@@ -7,12 +7,16 @@
 //! ```
 //! The schema is `schemas/lounge/v1/lounge.proto`. `serve` and `join` take an address at their end: `tcp://127.0.0.1:7001`.
 
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocall::{Channel, Context, Group, Registry, Router, Server, Session, Status};
+use protocall::{Channel, Context, Group, Registry, Router, SendStream, Server, Session, Status};
 use protocall_examples::proto::lounge::v1::{
-    EnterReply, EnterRequest, Guest, Line, Lounge, LoungeClient, LoungeEvents, LoungeEventsClient,
-    LoungeEventsServer, LoungeServer, SayReply, SayRequest, Typing,
+    EnterReply, EnterRequest, Guest, HistoryRequest, Line, Lounge, LoungeClient, LoungeEvents,
+    LoungeEventsClient, LoungeEventsServer, LoungeServer, SayReply, SayRequest, Typing,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
@@ -22,31 +26,81 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 const ADDRESS: &str = "tcp://127.0.0.1:7000";
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
+    let outcome = match arguments[..] {
         [] | ["--demo"] => demo().await,
         ["serve"] => serve(ADDRESS).await,
         ["serve", address] => serve(address).await,
         ["join", name, room] => join(ADDRESS, name, room).await,
         ["join", name, room, address] => join(address, name, room).await,
         _ => Err("usage: chat [--demo | serve [ADDRESS] | join NAME ROOM [ADDRESS]]".into()),
+    };
+    if let Err(error) = outcome {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 // ---- The server ----------------------------------------------------------------------------------------------------
 
+/// How many lines of a room are remembered.
+const REMEMBERED: usize = 100;
+/// How many rooms there can be.
+const ROOMS: usize = 1_000;
+
 /// Rooms are groups, names are ids: the registry has both, and forgets those whose connection has ended.
 struct House {
     registry: Registry,
+    pasts: Mutex<HashMap<String, Past>>,
+}
+
+/// What was said in a room.
+#[derive(Default)]
+struct Past {
+    lines: VecDeque<Line>,
+    /// How many there were, with those that are forgotten.
+    said: u64,
+}
+
+impl Past {
+    fn add(&mut self, line: Line) {
+        self.lines.push_back(line);
+        self.said += 1;
+        if self.lines.len() > REMEMBERED {
+            self.lines.pop_front();
+        }
+    }
+
+    fn before(&self, line: u64) -> Vec<Line> {
+        let later = self.said.saturating_sub(line) as usize;
+        self.lines.iter().take(self.lines.len().saturating_sub(later)).cloned().collect()
+    }
 }
 
 impl House {
     fn server() -> Server {
         let registry = Registry::new();
-        let house = Self { registry: registry.clone() };
+        let house = Self { registry: registry.clone(), pasts: Mutex::default() };
         Server::new(Router::new().add(LoungeServer::new(house))).registry(&registry)
+    }
+
+    /// Held while something is said or somebody enters, so that each line is either told to who enters or was said before.
+    fn pasts(&self) -> MutexGuard<'_, HashMap<String, Past>> {
+        self.pasts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for one more room, where nobody is any more.
+    fn open(&self, pasts: &mut HashMap<String, Past>, room: &str) -> Result<u64, Status> {
+        if pasts.len() >= ROOMS && !pasts.contains_key(room) {
+            pasts.retain(|room, _| !self.registry.group(room.as_str()).is_empty());
+            if pasts.len() >= ROOMS {
+                return Err(Status::resource_exhausted("all rooms are taken"));
+            }
+        }
+        Ok(pasts.entry(room.into()).or_default().said)
     }
 
     /// The room, and the name of the caller, who must be in it.
@@ -66,24 +120,44 @@ impl Lounge for House {
         }
         let session = ctx.session();
         self.registry.claim(&session, name.as_str())?;
-        let room = self.registry.group(room);
-        // Those who are there already are told; nobody waits for them, however slow they are.
-        LoungeEventsClient::new(&room).came(Guest { name: name.clone() }).queue();
-        room.join(&session);
-        let mut present: Vec<String> = room
-            .sessions()
-            .iter()
-            .filter_map(|guest| self.registry.id(guest))
-            .map(|id| id.to_string())
-            .collect();
+        let group = self.registry.group(room.as_str());
+        let said = {
+            let mut pasts = self.pasts();
+            let said = self.open(&mut pasts, &room)?;
+            if !group.contains(&session) {
+                // Those who are there already are told; nobody waits for them, however slow they are.
+                LoungeEventsClient::new(&group).came(Guest { name: name.clone() }).queue();
+                group.join(&session);
+                tokio::spawn(tell_of_the_end(session, group.clone(), name));
+            }
+            said
+        };
+        let ids = group.sessions().into_iter().filter_map(|guest| self.registry.id(&guest));
+        let mut present: Vec<String> = ids.map(|id| id.to_string()).collect();
         present.sort();
-        tokio::spawn(tell_of_the_end(session, room, name));
-        Ok(EnterReply { present })
+        Ok(EnterReply { present, said })
+    }
+
+    async fn history(
+        &self,
+        ctx: &Context,
+        req: HistoryRequest,
+        mut out: SendStream<Line>,
+    ) -> Result<(), Status> {
+        self.room(ctx, &req.room)?;
+        let lines = self.pasts().get(&req.room).map(|past| past.before(req.before)).unwrap_or_default();
+        for line in lines {
+            out.send(line).await?;
+        }
+        Ok(())
     }
 
     async fn say(&self, ctx: &Context, req: SayRequest) -> Result<SayReply, Status> {
         let (room, author) = self.room(ctx, &req.room)?;
-        let told = LoungeEventsClient::new(&room).said(Line { author, text: req.text }).queue();
+        let line = Line { author, text: req.text };
+        let mut pasts = self.pasts();
+        pasts.entry(req.room).or_default().add(line.clone());
+        let told = LoungeEventsClient::new(&room).said(line).queue();
         Ok(SayReply { told: told.reached() as u32 })
     }
 
@@ -156,9 +230,18 @@ impl Connected {
         Ok(Self { name: name.into(), room: room.into(), channel, lounge, heard })
     }
 
-    async fn enter(&self) -> Result<Vec<String>, Status> {
-        let request = EnterRequest { name: self.name.clone(), room: self.room.clone() };
-        Ok(self.lounge.enter(request).await?.present)
+    async fn enter(&self) -> Result<EnterReply, Status> {
+        self.lounge.enter(EnterRequest { name: self.name.clone(), room: self.room.clone() }).await
+    }
+
+    /// What was said before: with what is heard from then on it has no gap, and nothing comes twice.
+    async fn history(&self, entered: &EnterReply) -> Result<Vec<Line>, Status> {
+        let request = HistoryRequest { room: self.room.clone(), before: entered.said };
+        let (mut stream, mut lines) = (self.lounge.history(request).await?, Vec::new());
+        while let Some(line) = stream.next().await? {
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     async fn say(&self, text: &str) -> Result<u32, Status> {
@@ -174,14 +257,21 @@ impl Connected {
 
 async fn join(address: &str, name: &str, room: &str) -> Result<()> {
     let mut guest = Connected::new(address, name, room).await?;
-    println!("in the {room}: {}", guest.enter().await?.join(", "));
-    println!("say something; an empty line tells that you are typing, Ctrl-D ends it");
+    let entered = guest.enter().await?;
+    println!("in the {room}: {}", entered.present.join(", "));
+    for Line { author, text } in guest.history(&entered).await? {
+        println!("{author}: {text}");
+    }
+    println!("say something; an empty line tells that you are typing, Ctrl-D or Ctrl-C ends it");
     let session = guest.channel.session().await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut stop = pin!(protocall::shutdown_signal());
     loop {
         tokio::select! {
-            Some(heard) = guest.heard.recv() => println!("{heard}"),
+            biased;
+            () = &mut stop => break,
             reason = session.closed() => return Err(reason.to_string().into()),
+            Some(heard) = guest.heard.recv() => println!("{heard}"),
             line = lines.next_line() => match line? {
                 Some(line) if line.is_empty() => guest.types(),
                 Some(line) => drop(guest.say(&line).await?),
@@ -189,7 +279,9 @@ async fn join(address: &str, name: &str, room: &str) -> Result<()> {
             },
         }
     }
-    guest.channel.close();
+    // What was begun is finished; then the others are told.
+    session.drain();
+    println!("left: {}", session.closed().await);
     // The thread that reads the terminal would otherwise be waited for.
     std::process::exit(0);
 }
@@ -206,7 +298,12 @@ async fn demo() -> Result<()> {
     let mut bob = Connected::new(&address, "Bob", "kitchen").await?;
     let mut cleo = Connected::new(&address, "Cleo", "garden").await?;
     for guest in [&ada, &bob, &cleo] {
-        println!("{} enters the {}; there are: {}", guest.name, guest.room, guest.enter().await?.join(", "));
+        println!(
+            "{} enters the {}; there are: {}",
+            guest.name,
+            guest.room,
+            guest.enter().await?.present.join(", ")
+        );
     }
     hears(&mut ada).await;
 
@@ -228,6 +325,14 @@ async fn demo() -> Result<()> {
     bob.channel.close();
     hears(&mut ada).await;
     println!("Ada says something to {}", ada.say("it was here all the time").await?);
+    hears(&mut ada).await;
+
+    println!("Dora enters the kitchen, and reads what was said before she came");
+    let dora = Connected::new(&address, "Dora", "kitchen").await?;
+    let entered = dora.enter().await?;
+    for Line { author, text } in dora.history(&entered).await? {
+        println!("  Dora reads: {author}: {text}");
+    }
     hears(&mut ada).await;
 
     println!("the server goes");
