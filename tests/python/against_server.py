@@ -586,6 +586,166 @@ def minimal(server):
     expect(kinds["PONG"]["number"] == 5, "PONG 5 (11.1)", kinds["PONG"])
 
 
+def drained(call):  # all its items
+    return [*iter(call.next, None)]
+
+
+def ended(call):  # what its stream said at its end: kind, code
+    call.conn.wait(lambda: call)
+    return call["kind"], call.get("code", 0)
+
+
+def nothing_open(conn, rule, but=0):  # beside the call that asks
+    expect(conn.answer(conn.call(SERVICE + "Streams"))["message"] == f"{but} 0".encode(),
+           f"{but} streams open and nothing held there ({rule})")
+
+
+@check
+def stream_of_answers(server):
+    "items in their order, HEADERS before, a status behind (8.5, 9.1, 9.5)"
+    for ours in (OURS, OURS | {"stream credit": [2**14]}, {}):
+        conn = server.dial(ours=ours)
+        call = conn.call(SERVICE + "Tell", b"20", answers=True)
+        items = drained(call)
+        expect(len(items) == 20, "20 items (9.1)", len(items))
+        expect(call.headers["metadata"] == ["k", b"begin"], "HEADERS (9.5)", call.headers)
+        expect(call["code"] == 1234 and call["text"] == "all told", "a status behind them (8.5)", call)
+        digest = hashlib.sha256(b"".join(items)).digest()
+        expect(call["items"]["metadata"] == ["digest", digest], "the items as they were sent (9.1)")
+        nothing_open(conn, "8")
+
+
+@check
+def stream_of_requests(server):
+    "items small and large, in credit; END with the last of them and apart (9.2, 7.6)"
+    conn = server.dial()
+    sizes = [0, 1, 110, 16 * KIB, 64 * KIB, 256 * KIB - 64, 256 * KIB, MIB, 4 * MIB]
+    items = [RANDOM.randbytes(size) for size in sizes * 2]
+    for last in (True, False):
+        call = conn.call(SERVICE + "Gather", None)
+        for at, item in enumerate(items):
+            expect(call.send(item, end=last and at == len(items) - 1), "an item is taken (9.1)")
+        call.end("END")
+        expect(ended(call) == ("REPLY", 0), "REPLY (8.5)", call)
+        expect(call["message"] == hashlib.sha256(b"".join(items)).digest(), "all items (9.1)")
+    expect(("CREDIT", call.id) in conn.seen, "CREDIT of the call's id (7.10)")
+    nothing_open(conn, "9.2")
+
+
+@check
+def conversation(server):
+    "items both ways at once, of several calls, with the smallest credit (7.10, 7.12)"
+    conn = server.dial(ours=OURS | {"stream credit": [2**14]})
+    calls = [conn.call(SERVICE + "Converse", None, answers=True) for _ in range(20)]
+    for size in (0, 1, 5_000, 16 * KIB, 100_000):
+        payloads = [RANDOM.randbytes(size) for _ in calls]
+        for call, payload in zip(calls, payloads):
+            expect(call.send(payload), "an item is taken (9.1)")
+        for call, payload in zip(calls, payloads):
+            got = call.next()
+            expect(got == payload, brief(payload), got and brief(got))
+    nothing_open(conn, "7.5", but=20)
+    for call in calls:
+        call.end("END")
+        expect(call.next() is None and ended(call) == ("REPLY", 0), "REPLY after END (9.2)", call)
+    nothing_open(conn, "9.2")
+
+
+@check
+def nobody_reads(server):
+    "what we do not read stops at its credit, and the rest of the connection goes on (7.4, 7.5)"
+    conn = server.dial(ours=OURS | {"stream credit": [2**14]})
+    call = conn.call(SERVICE + "Converse", None, answers=True)
+    one, sent = bytes(1_000), 0
+    while call.came + 64 + len(one) <= 2**14:
+        expect(call.send(one), "an item is taken")
+        sent += 1
+        conn.wait(lambda: call.came >= sent * (64 + len(one)))
+    call.send(one)
+    for _ in range(100):
+        same(conn, "Echo", b"beside it", b"beside it")
+    expect(call.came <= 2**14 and call.wanted, "items within the credit, then BLOCKED (7.4, 7.6)", call.came)
+    call.end("END")
+    expect(drained(call) == [one] * (sent + 1), "every item once it is read (9.1)")
+    nothing_open(conn, "9.2")
+
+
+@check
+def streams_broken_off(server):
+    "RESET, STOP and CANCEL, of either end, and half an item (9.3, 9.4, 8.8)"
+    conn = server.dial()
+    call = conn.call(SERVICE + "Gather", None)
+    call.send(b"half")
+    call.end("RESET", code=15, text="torn")
+    expect(ended(call) == ("REPLY", 15), "the handler to see RESET's code (9.3)", call)
+    call = conn.call(SERVICE + "Gather", None)
+    conn.send("ITEM", call.id, ["FRAGMENTED"], total=1_000, message=b"begun")
+    call.end("RESET", code=1, text="in the middle of an item (6.3)")
+    expect(ended(call) == ("REPLY", 1), "the item under way to be void (9.3)", call)
+    call = conn.call(SERVICE + "Converse", None, answers=True)
+    call.send(b"x")
+    call.next()
+    call.stop(11)
+    call.end("END")
+    expect(ended(call)[0] == "REPLY", "the callee to end its side after STOP (9.4)", call)
+    for answers in (False, True):
+        call = conn.call(SERVICE + ("Converse" if answers else "Gather"), None, answers=answers)
+        call.send(b"x")
+        call.end("CANCEL")
+        expect(ended(call) in (("REPLY", 1), ("RESET", 1)), "a terminal frame after CANCEL (8.8)", call)
+    call = conn.call(SERVICE + "Converse", None, answers=True)
+    call.send(b"stop")
+    conn.wait(lambda: call.stopped or call)
+    expect(call.stopped and call.stopped["code"] == 11, "STOP with its code (9.4)", call.stopped)
+    expect(not call.send(b"more") and ended(call) == ("REPLY", 0), "REPLY behind it (9.4)", call)
+    status(conn, 12, "8.1", conn.call(SERVICE + "Echo", None), not_run=True)
+    nothing_open(conn, "8.9")
+
+
+@check
+def overdrawn(server):
+    "an item beyond the credit ends the connection (7.4)"
+    conn = server.dial()
+    call = conn.call(SERVICE + "Gather", None)
+    conn.send("ITEM", call.id, ["FRAGMENTED"], total=300 * KIB, message=b"")
+    conn.wait(lambda: conn.goaway)
+    expect(conn.goaway["code"] == 10, "CREDIT_OVERDRAWN (7.4)", conn.goaway)
+
+
+@check
+def streams_back(server):
+    "the server streams to us in each shape, within our credit (2.6, 9)"
+    def serve(call):
+        route = call["route"].rpartition("/")[2]
+        if route == "Tell":
+            for item in told:
+                call.send(item)
+            call.reply()
+        elif route == "Gather":
+            gathering.append(call)
+        else:
+            talking.append(call)
+    for ours in (OURS, OURS | {"stream credit": [2**14]}):
+        gathering, talking, told = [], [], []
+        conn = server.dial(ours=ours)
+        conn.on_call = serve
+        first = conn.call(SERVICE + "Tell", b"12", answers=True)
+        told.extend(drained(first))  # the same bytes that it sends below
+        back = conn.call(SERVICE + "StreamBack", b"12")
+        conn.wait(lambda: talking or back)
+        expect(talking, "a call of Converse", back)
+        gather, talk, digest = gathering[0], talking[0], hashlib.sha256()
+        for _ in range(12):
+            digest.update(gather.next())
+            talk.send(talk.next())
+        expect(gather.next() is None and talk.next() is None, "END of both (9.2)")
+        talk.reply()
+        gather.reply(digest.digest())
+        right(conn, back, b"12", b"12 true true")
+        conn.wait(lambda: not conn.calls)
+        nothing_open(conn, "8")
+
+
 @check
 def drain(server):
     "we drain: a call under way is still answered, and the stream ends (11.4)"

@@ -1,5 +1,5 @@
-"""A protocall client in plain Python, from docs/wire.md alone: unary calls, pushes both ways. It
-reads that page's tables and cites its rules. As a program it judges docs/wire-vectors.json."""
+"""A protocall client in plain Python, from docs/wire.md alone: calls, streams, pushes, both ways.
+It reads that page's tables and cites its rules. As a program it judges docs/wire-vectors.json."""
 import codecs, collections, io, itertools, json, pathlib, re, socket, struct
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
@@ -115,11 +115,58 @@ def decode(stream, limit=2**14, checksum=False):  # the next frame, by the names
 
 OURS = {"frame limit": [2**16], "message limit": [2**26]} | {
     f"{account} credit": [2**64 - 1] for account in ("calls", "replies", "stream", "lane")}
+class Call(dict):  # of ours: becomes its REPLY or RESET; of theirs: is its CALL; and its items (9)
+    def __init__(self, conn, id, sends, ours=True):
+        self.conn, self.id, self.sends, self.ours = conn, id, sends, ours  # our side is open
+        self.items, self.headers, self.ended, self.stopped = collections.deque(), None, None, None
+        self.wanted, self.came, self.freed, self.replied = 0, 0, 0, False
+        self.first = self.total = max(conn.ours.get("stream credit", [0])[0], 2**14)
+        conn.calls[id] = self
+        conn.spent[id,], conn.credit[id,] = 0, 0
+    def next(self):  # the next item; None: there are no more, and `ended` is the frame that says so
+        self.conn.wait(lambda: self.items or self.ended or self.lend())
+        if not self.items: return None
+        self.freed += 64 + len(self.items[0])
+        self.grant(self.first + self.freed)  # 7.5
+        return self.items.popleft()
+    def lend(self):  # what a large item needs, once nothing is held (7.8)
+        if (False, self.id) not in self.conn.halves: self.grant(self.wanted)
+    def grant(self, total):
+        if self.total < min(total, 2**64 - 1) and not self.ended and not self.replied:
+            self.total = total
+            self.conn.send("CREDIT", self.id, total=total)
+    def send(self, payload, end=False):  # an item; False: it is not wanted any more
+        if self.sends: self.conn.message("ITEM", self.id, ["END"] * end, "stream credit", [], "",
+                                         payload, {}, lambda: not self.sends)
+        sent, self.sends = self.sends, self.sends and not end
+        return sent
+    def end(self, kind, **fields):  # our side of our call: END, RESET, CANCEL
+        if self.sends or kind == "CANCEL": self.conn.send(kind, self.id, **fields)
+        self.sends = False
+    def stop(self, code=0):  # 9.4
+        if not self.ended: self.conn.send("STOP", self.id, code=code)
+    def begin(self, items):  # 9.5
+        self.conn.send("HEADERS", self.id, block=write_items("HEADERS", items))
+    def reply(self, payload=b"", items={}, code=0, text=""):  # ends their call (8.5)
+        self.sends, self.replied = False, True
+        self.conn.message("REPLY", self.id, ["STATUS"] * (code > 0), "replies credit", ["REPLIES"],
+                          "", None if code else payload, items, code=code, text=text)
+        self.settle()
+    def settle(self):
+        if self.replied and self.ended: self.conn.calls.pop(self.id, None)
+    def over(self, f):  # how the other side ended
+        self.ended = self.ended or f
+        if not self.ours: return self.settle()
+        self.conn.calls.pop(self.id, None)
+        if self.sends: self.end("END")  # 8.9
+        self.update(f)
+
 class Connection:
-    def __init__(self, host, port, on_push=print, ours=OURS):  # on_push(route, payload)
+    def __init__(self, host, port, on_push=print, ours=OURS, on_call=None):
         self.socket, self.on_push = socket.create_connection((host, port), timeout=60), on_push
         self.stream, self.peer, self.routes = self.socket.makefile("rb"), None, {}
-        self.calls, self.halves, self.taken = {}, {}, 0  # by number; by id; PUSHes
+        self.calls, self.halves, self.taken = {}, {}, 0  # by id; by LANE and id; PUSHes
+        self.ours, self.on_call = ours, on_call  # on_push(route, payload), on_call(Call)
         self.spent, self.credit = collections.Counter(), collections.Counter()
         self.send("HELLO", magic=MAGIC, version=1, zero=0, settings=write_items("HELLO", ours))
         self.wait(lambda: self.peer)
@@ -127,29 +174,37 @@ class Connection:
         self.socket.sendall(encode(kind, id, flags, **fields))
     def wait(self, ready):  # takes frames until then
         while not ready(): self.receive(decode(self.stream, OURS["frame limit"][0]))
-    def call(self, route, payload=b"", items={}):  # a dict that is to become its REPLY or RESET
-        self.wait(lambda: len(self.calls) < self.peer["in-flight limit"])  # 8.2
+    def call(self, route, payload=b"", items={}, answers=False):  # payload None: it sends items
+        mine = lambda: sum(id < 2**31 for id in self.calls)
+        self.wait(lambda: mine() < self.peer["in-flight limit"])  # 8.2
         id = next(id for id in itertools.count(1) if id not in self.calls)
-        self.calls[id] = reply = {}
-        self.message("CALL", id, ["NAMED", "END"], "calls credit", [], route, payload, items)
-        return reply
+        call = Call(self, id, payload is None)
+        flags = ["NAMED"] + ["END"] * (payload is not None) + ["STREAM"] * answers  # 8.1
+        self.message("CALL", id, flags, "calls credit", [], route, payload, items)
+        return call
     def push(self, route, payload=b"", items={}, lane=0):
         self.message("PUSH", lane, ["NAMED"], "lane credit", ["LANE"], route, payload, items)
-    def message(self, kind, id, flags, first, owner, route, payload, items):
-        account, most = (*owner, id if kind == "PUSH" else 0), self.peer["frame limit"]
-        fields = {"route": route, "block": write_items(kind, items), "total": len(payload)}
-        total = self.spent[account] + 64 + len(route.encode() + fields["block"] + payload)  # 7.1
-        paid = lambda: total <= max(self.peer[first], self.credit[account])
-        if not paid(): self.send("BLOCKED", account[-1], owner, **{"total wanted": total})
-        self.wait(paid)
-        self.spent[account], flags = total, [*flags, "BLOCK", "FRAGMENTED"]
+    def message(self, kind, id, flags, first, owner, route, payload, items,
+                over=lambda: False, **fields):
+        account, most = (*owner, id if kind in ("PUSH", "ITEM") else 0), self.peer["frame limit"]
+        fields |= {"route": route, "block": write_items(kind, items), "total": len(payload or b"")}
+        text = fields.get("text", "").encode()
+        cost = 64 + len(route.encode() + fields["block"] + (payload or b"") + text)  # 7.1
+        total = lambda: self.spent[account] + cost
+        paid = lambda: total() <= max(self.peer[first], self.credit[account])
+        if not paid(): self.send("BLOCKED", account[-1], owner, **{"total wanted": total()})
+        self.wait(lambda: over() or paid())
+        if over(): return
+        self.spent[account] += cost
+        flags = [*flags, *["BLOCK"] * (kind != "ITEM"), *["FRAGMENTED"] * (payload is not None)]
         room = most + 4 - len(encode(kind, id, flags, **fields))  # 6.1
+        payload = payload or b""
         self.send(kind, id, flags, message=payload[:room], **fields)
         for at in range(room, len(payload), most - 6):
             self.send("FRAGMENT", id, owner * (kind == "PUSH"), bytes=payload[at:at + most - 6])
     def receive(self, f):
         kind, id, flags = f["kind"], f.get("id"), f.get("flags", [])
-        key = kind == "PUSH" or "LANE" in flags, id
+        key, call = (kind == "PUSH" or "LANE" in flags, id), self.calls.get(id)
         match kind:
             case "HELLO":
                 self.peer = {name: values[0] for name, values in f["items"].items() if values}
@@ -158,17 +213,47 @@ class Connection:
             case "BIND": self.routes[f["route number"]] = f["text"]
             case "PING": self.send("PONG", number=f["number"], **{"pushes taken": self.taken})
             case "CREDIT": self.credit[*flags, id] = max(f["total"], self.credit[*flags, id])
-            case "CALL": self.send("RESET", id, code=12, text="nothing is served here")  # 15
+            case "CALL" if not self.on_call:
+                self.send("RESET", id, code=12, text="nothing is served here")  # 15
+            case "CALL":
+                call = Call(self, id, "STREAM" in flags, ours=False)
+                call.ended = f if "END" in flags else None
+                self.piece(key, f, f.pop("message", b""))
+            case "ITEM":
+                cost = 64 + f.get("total", len(f["message"]))
+                demand(call is not None and not call.ended, "8.10", "UNEXPECTED")
+                call.came += cost
+                demand(call.came <= call.total, "7.4", "CREDIT_OVERDRAWN")
+                self.piece(key, f, f.pop("message"))
+            case "BLOCKED" if call is not None: call.wanted = f["total wanted"]
+            case "HEADERS": call.headers = f["items"]
+            case "STOP" if call is not None:
+                call.stopped = f
+                if call.ours: call.end("RESET", code=1, text="asked for no more")  # 9.4
+                call.sends = False
+            case "END" | "CANCEL" if call is not None:
+                self.halves.pop(key, None)  # 8.8
+                call.sends = call.sends and kind == "END"
+                call.over(f)
             case "PUSH" | "REPLY": self.piece(key, f, f.pop("message", b""))
             case "FRAGMENT" if key in self.halves: self.piece(key, self.halves.pop(key), f["bytes"])
             case "RESET" if key[0]: self.taken += self.halves.pop(key, None) is not None  # 10.4
-            case "RESET": self.calls.pop(id, {}).update(f)
+            case "RESET" if call is not None:
+                self.halves.pop(key, None)  # 9.3
+                call.over(f)
     def piece(self, key, f, data):
         f["message"] = f.get("message", b"") + data
         total = f.get("total", len(f["message"]))
         demand(len(f["message"]) <= total, "6.2")
         if len(f["message"]) < total: self.halves[key] = f
-        elif f["kind"] == "REPLY": self.calls.pop(f["id"]).update(f)
+        elif f["kind"] == "REPLY": self.calls[f["id"]].over(f)
+        elif f["kind"] == "CALL":
+            self.calls[f["id"]].update(f, route=self.routes.get(f["route"], f["route"]))
+            self.on_call(self.calls[f["id"]])
+        elif f["kind"] == "ITEM":
+            call = self.calls[f["id"]]
+            if not call.replied: call.items.append(f["message"])
+            if "END" in f["flags"]: call.over(f)
         else:
             self.taken += 1
             self.on_push(self.routes.get(f["route"], f["route"]), f["message"])

@@ -1,12 +1,12 @@
-//! The server that a client in another language is tried against: methods that take and give plain bytes, a push each way,
-//! a call each way. Prints its address, serves until its standard input ends.
+//! The server that a client in another language is tried against: methods that take and give plain bytes, a push, a call and
+//! a stream of each shape each way. Prints its address, serves until its standard input ends.
 //!
 //! Run: `cargo run -p protocall-tests --bin stranger_server`, then `python3 tests/python/against_server.py HOST:PORT`.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use protocall::{Code, Context, Raw, Router, Server, Status};
+use protocall::{Code, Context, Raw, RecvStream, Router, SendStream, Server, Status};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
@@ -30,6 +30,21 @@ pub trait Stranger {
     async fn push_back(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
     /// Asks the stranger, and answers with what he said.
     async fn call_back(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+    /// So many items, each random, then fails with code 1234 and the digest of them all.
+    async fn tell(&self, ctx: &Context, req: Raw, out: SendStream<Raw>) -> Result<(), Status>;
+    /// The digest of all items; of half an upload nothing.
+    async fn gather(&self, ctx: &Context, input: RecvStream<Raw>) -> Result<Raw, Status>;
+    /// Gives each item back; after one of `stop` it wants no more, and ends well.
+    async fn converse(
+        &self,
+        ctx: &Context,
+        input: RecvStream<Raw>,
+        out: SendStream<Raw>,
+    ) -> Result<(), Status>;
+    /// How many streams of this connection are open, and what they hold.
+    async fn streams(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+    /// Streams towards the stranger in each shape, with so many items, and answers with what became of them.
+    async fn stream_back(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
 }
 
 /// What the stranger serves.
@@ -40,6 +55,17 @@ pub trait StrangerEvents {
     async fn posted(&self, ctx: &Context, req: Raw) -> Result<(), Status>;
     /// A question of `CallBack`.
     async fn ask(&self, ctx: &Context, req: Raw) -> Result<Raw, Status>;
+    /// So many items.
+    async fn tell(&self, ctx: &Context, req: Raw, out: SendStream<Raw>) -> Result<(), Status>;
+    /// The digest of all items.
+    async fn gather(&self, ctx: &Context, input: RecvStream<Raw>) -> Result<Raw, Status>;
+    /// Gives each item back.
+    async fn converse(
+        &self,
+        ctx: &Context,
+        input: RecvStream<Raw>,
+        out: SendStream<Raw>,
+    ) -> Result<(), Status>;
 }
 
 #[derive(Default)]
@@ -111,6 +137,72 @@ impl Stranger for Notes {
 
     async fn call_back(&self, ctx: &Context, req: Raw) -> Result<Raw, Status> {
         StrangerEventsClient::new(ctx.session()).ask(req).await
+    }
+
+    async fn tell(&self, ctx: &Context, req: Raw, mut out: SendStream<Raw>) -> Result<(), Status> {
+        ctx.reply_metadata("k", "begin");
+        out.begin()?;
+        let mut digest = Sha256::new();
+        for seed in 0..number(&req)? {
+            let bytes = payload(seed + 1);
+            digest.update(&bytes);
+            out.send(bytes.into()).await?;
+        }
+        Err(Status::new(Code::user(1234), "all told").metadata("digest", digest.finalize()))
+    }
+
+    async fn gather(&self, _: &Context, mut input: RecvStream<Raw>) -> Result<Raw, Status> {
+        let mut digest = Sha256::new();
+        while let Some(item) = input.next().await? {
+            digest.update(&item.0);
+        }
+        Ok(digest.finalize().to_vec().into())
+    }
+
+    async fn converse(
+        &self,
+        _: &Context,
+        mut input: RecvStream<Raw>,
+        mut out: SendStream<Raw>,
+    ) -> Result<(), Status> {
+        while let Some(item) = input.next().await? {
+            if item.0 == "stop" {
+                input.stop(Code::OUT_OF_RANGE);
+                return Ok(());
+            }
+            out.send(item).await?;
+        }
+        Ok(())
+    }
+
+    async fn streams(&self, ctx: &Context, _: Raw) -> Result<Raw, Status> {
+        let stats = ctx.session().stats();
+        Ok(format!("{} {}", stats.streams, stats.stream_bytes).into())
+    }
+
+    async fn stream_back(&self, ctx: &Context, req: Raw) -> Result<Raw, Status> {
+        let (client, count) = (StrangerEventsClient::new(ctx.session()), number(&req)?);
+        let mut told = client.tell(req).await?;
+        let mut digest = Sha256::new();
+        while let Some(item) = told.next().await? {
+            digest.update(&item.0);
+        }
+        let told = digest.finalize();
+        let (mut out, reply) = client.gather().await?;
+        let (mut there, mut back) = client.converse().await?;
+        let mut same = 0;
+        for seed in 0..count {
+            let bytes = payload(seed + 1);
+            out.send(bytes.clone().into()).await?;
+            there.send(bytes.clone().into()).await?;
+            same += u64::from(back.next().await?.is_some_and(|item| item.0 == bytes));
+        }
+        out.finish().await?;
+        there.finish().await?;
+        let ended = back.next().await?.is_none();
+        // Told, gathered: both are the digest of the same bytes.
+        let gathered = reply.await?.0 == told.as_slice();
+        Ok(format!("{same} {ended} {gathered}").into())
     }
 }
 
