@@ -46,7 +46,8 @@ pub struct Context(Arc<CallCore>);
 pub(crate) struct CallCore {
     session: Session,
     spec: Option<&'static MethodSpec>,
-    route: Text,
+    /// Its name, if nobody serves it.
+    unknown: Option<Box<Text>>,
     /// What came beside the message; most calls bring nothing.
     block: Option<Box<Block>>,
     deadline: Option<Instant>,
@@ -58,14 +59,16 @@ pub(crate) struct CallCore {
 /// The metadata of a call that brings none.
 static NO_METADATA: Metadata = Metadata::new();
 
+type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
 #[derive(Default)]
 struct Live {
     stopped: Option<Stop>,
     /// The task that polls the handler, once it has one.
     task: Option<Waker>,
-    watchers: Wakers,
+    watchers: Option<Box<Wakers>>,
     reply: Metadata,
-    extensions: Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    extensions: Option<Box<Extensions>>,
 }
 
 impl Context {
@@ -81,7 +84,7 @@ impl Context {
         Self(Arc::new(CallCore {
             session,
             spec: None,
-            route: Text::default(),
+            unknown: None,
             block: None,
             deadline: None,
             live: Lock::default(),
@@ -122,10 +125,7 @@ impl Context {
     /// `package.Service/Method`, also of an unknown route; empty outside of any call.
     #[must_use]
     pub fn route(&self) -> &str {
-        match self.0.spec {
-            Some(spec) => spec.route,
-            None => self.0.route.as_str(),
-        }
+        self.0.route()
     }
 
     /// The metadata that came with the call or push.
@@ -169,7 +169,9 @@ impl Context {
         struct Waits<'a>(&'a CallCore, Place);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
-                self.0.touch().watchers.leave(self.1);
+                if let Some(watchers) = &mut self.0.touch().watchers {
+                    watchers.leave(self.1);
+                }
             }
         }
         let mut waits = Waits(&self.0, Place::default());
@@ -178,7 +180,7 @@ impl Context {
             if live.stopped.is_some() {
                 return Poll::Ready(());
             }
-            live.watchers.wait(&mut waits.1, cx.waker());
+            live.watchers.get_or_insert_default().wait(&mut waits.1, cx.waker());
             Poll::Pending
         })
         .await;
@@ -244,7 +246,13 @@ impl Context {
 
     /// One for the next push of the method.
     pub(crate) fn another(&self) -> Self {
-        Self(CallCore::new(self.session(), self.0.spec, self.0.route.clone(), None, None))
+        Self(CallCore::new(
+            self.session(),
+            self.0.spec,
+            self.0.unknown.as_deref().cloned().unwrap_or_default(),
+            None,
+            None,
+        ))
     }
 
     /// What came back with a call that was forwarded goes on with the reply.
@@ -302,7 +310,7 @@ impl CallCore {
         Arc::new(Self {
             session,
             spec,
-            route,
+            unknown: (!route.as_str().is_empty()).then(|| Box::new(route)),
             block,
             deadline,
             live: Lock::default(),
@@ -326,7 +334,10 @@ impl CallCore {
     }
 
     pub(crate) fn route(&self) -> &str {
-        self.spec.map_or(self.route.as_str(), |spec| spec.route)
+        match (self.spec, &self.unknown) {
+            (Some(spec), _) => spec.route,
+            (None, name) => name.as_deref().map_or("", Text::as_str),
+        }
     }
 
     pub(crate) fn block_codec(&self) -> u8 {
@@ -338,7 +349,9 @@ impl CallCore {
         let mut live = self.touch();
         live.stopped.get_or_insert(why);
         let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
-        live.watchers.wake_all(&mut wakes);
+        if let Some(watchers) = &mut live.watchers {
+            watchers.wake_all(&mut wakes);
+        }
         drop(live);
         for waker in wakes {
             waker.wake();
@@ -376,7 +389,7 @@ impl fmt::Debug for Context {
 
 impl fmt::Debug for CallCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallCore").field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("CallCore").field("route", &self.route()).finish_non_exhaustive()
     }
 }
 

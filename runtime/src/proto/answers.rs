@@ -162,7 +162,7 @@ impl Connection {
             self.answer_early(number, Answer::Local(why));
         } else if let Some(stream) = self.calling.slot(number).stream.as_mut() {
             // A block of its own, as what is kept for long has.
-            stream.headers = Some(Bytes::copy_from_slice(&headers.block));
+            stream.headers = Some(Box::new(Bytes::copy_from_slice(&headers.block)));
             self.readable(headers.id);
         }
         Ok(())

@@ -5,6 +5,9 @@ use bytes::{Bytes, BytesMut};
 use super::pool::Pool;
 use crate::frame::{EndCode, FrameError, Piece};
 
+/// Messages of so many bytes use buffers again.
+const SHARED: usize = 64 << 10;
+
 /// What is there of a message, and what is still to come.
 #[derive(Debug)]
 pub(crate) struct Assembly {
@@ -25,8 +28,12 @@ impl Assembly {
         if piece.missing == 0 {
             return Arrived::Whole(piece.bytes);
         }
-        // The total is prepaid (wire 7.2), so reserving it at once is within what we granted.
-        let mut buffer = pool.take(piece.total());
+        // The total is prepaid (wire 7.2), so reserving it at once is within what we granted. A buffer to be used again has
+        // some room more, which a peer that sends a few bytes in fragments has not paid for.
+        let mut buffer = match piece.total() {
+            small @ ..SHARED => BytesMut::with_capacity(small),
+            large => pool.take(large),
+        };
         buffer.extend_from_slice(&piece.bytes);
         Arrived::Begun(Self { missing: piece.missing as usize, buffer: Some(buffer) })
     }

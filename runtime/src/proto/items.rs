@@ -25,12 +25,12 @@ pub(crate) struct ItemsIn {
     /// Where items lie that nobody waited for.
     chunk: BytesMut,
     /// The item under way, and what it was charged.
-    under_way: Option<Assembly>,
+    under_way: Option<Box<Assembly>>,
     cost: u64,
     /// The item under way is the last.
     last: bool,
     /// How the items of the peer's call ended. (How those of ours did is in its answer.)
-    pub(super) end: Option<Answer>,
+    pub(super) end: Option<Box<Answer>>,
     /// Nobody wants what still comes.
     discards: bool,
     /// The reader found nothing and is to be told when there is something.
@@ -86,7 +86,7 @@ impl ItemsIn {
         let refused = refusal(&item.message, limit);
         if self.discards || refused.is_some() {
             let assembly = Assembly::discard(&item.message);
-            self.under_way = (assembly.missing() > 0).then_some(assembly);
+            self.under_way = (assembly.missing() > 0).then(|| Box::new(assembly));
             self.cost = 0;
             self.grant.free(cost);
             return Ok(refused);
@@ -97,7 +97,7 @@ impl ItemsIn {
                 self.queue.push_back(message);
             }
             Arrived::Begun(assembly) => {
-                self.under_way = Some(assembly);
+                self.under_way = Some(Box::new(assembly));
                 self.cost = cost;
             }
         }
@@ -106,8 +106,11 @@ impl ItemsIn {
 
     /// What nobody waits for may lie here for long: then it keeps no more alive than it was charged for.
     fn keep(&mut self, message: Bytes) -> Bytes {
-        if self.waits || message.len() > CHUNK {
+        if self.waits {
             return message;
+        }
+        if message.len() > CHUNK {
+            return Bytes::copy_from_slice(&message);
         }
         if self.chunk.capacity() < message.len() {
             self.chunk = BytesMut::with_capacity(if self.queue.is_empty() { message.len() } else { CHUNK });
@@ -123,7 +126,7 @@ impl ItemsIn {
         };
         if assembly.add(bytes)? {
             self.cost = 0;
-            self.queue.extend(self.under_way.take().and_then(Assembly::finish));
+            self.queue.extend(self.under_way.take().and_then(|whole| whole.finish()));
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl Connection {
                 return Read::Items(inn.grant.window());
             }
             if let Some(end) = inn.end.take() {
-                return Read::End(end);
+                return Read::End(*end);
             }
             inn.waits = true;
         }
@@ -58,7 +58,7 @@ impl Connection {
 
     /// The callee's HEADERS, once.
     pub(crate) fn take_headers(&mut self, key: StreamKey) -> Option<Bytes> {
-        self.stream(key)?.headers.take()
+        self.stream(key)?.headers.take().map(|block| *block)
     }
 
     /// Whether HEADERS can still come: neither they nor an item nor the answer are here.
@@ -127,7 +127,7 @@ impl Connection {
         if let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) {
             inn.discard();
             let code = why.code().number();
-            inn.end.get_or_insert(Answer::Local(why));
+            inn.end.get_or_insert_with(|| Box::new(Answer::Local(why)));
             self.say_stop(id, code);
             self.readable(id);
         }

@@ -112,7 +112,7 @@ impl Connection {
         self.cut_off(number);
         let id = CallId::new(self.role.other(), number);
         if let Some(stream) = self.stream_of(id).filter(|stream| stream.has_large_item()) {
-            stream.terminal = Some(terminal);
+            stream.terminal = Some(Box::new(terminal));
             if stopped {
                 self.cut_item(number, &stop_status(Stop::Cancelled));
             }
@@ -159,7 +159,8 @@ impl Connection {
             // wire 8.7: RESET is the terminal frame of who cannot finish an item.
             true => self.reset_served(id, why),
             false => {
-                let terminal = terminal.unwrap_or_else(|| Terminal::status(why, Bytes::new()));
+                let terminal =
+                    terminal.map_or_else(|| Terminal::status(why, Bytes::new()), |terminal| *terminal);
                 self.go_on_with_reply(number, terminal);
             }
         }

@@ -46,7 +46,11 @@ impl Connection {
         if let Some(at) = deadline {
             self.wheel.set(number * 2 + 1, at);
         }
-        let Call { id, route, block, message, .. } = call;
+        let Call { id, mut route, mut block, message, .. } = call;
+        // A stream may be open for long, and would keep a whole read buffer alive by what opened it.
+        if stream.is_some() {
+            (route, block) = detach(&route, &block);
+        }
         let message = match message.map(|piece| Assembly::begin(piece, &mut self.pool)) {
             None => {
                 self.serving.begin(number, ServedState::Running, false).stream = stream;
@@ -245,7 +249,7 @@ impl Connection {
         let id = CallId::new(self.role.other(), number);
         let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) else { return };
         inn.void();
-        inn.end.get_or_insert(end);
+        inn.end.get_or_insert_with(|| Box::new(end));
         self.item_arrived(id);
     }
 

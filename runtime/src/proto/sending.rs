@@ -96,7 +96,7 @@ impl Connection {
         if let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) {
             debug_assert!(!out.is_busy());
             if out.closed.is_none() {
-                out.pending = Some(message);
+                out.pending = Some(Box::new(message));
                 self.pump_item(key.id);
             }
         }
@@ -139,7 +139,7 @@ impl Connection {
         out.busy = true;
         stream.headers_said = true;
         let what = LargeKind::Item { id };
-        self.outbox.push_large(Large { what, block: Bytes::new(), message, begun: false });
+        self.outbox.push_large(Large { what, block: Bytes::new(), message: *message, begun: false });
         self.writable(id);
     }
 
@@ -185,7 +185,7 @@ impl Connection {
         out.busy = false;
         let finishing = std::mem::take(&mut out.finishing);
         if let Some(terminal) = stream.terminal.take() {
-            return self.go_on_with_reply(id.number(), terminal);
+            return self.go_on_with_reply(id.number(), *terminal);
         }
         if finishing {
             self.say_end(id);

@@ -25,7 +25,7 @@ pub(crate) enum Half {
     Sender,
 }
 
-/// Both halves.
+/// Both halves. Thousands may be open and idle: what few of them have is boxed.
 #[derive(Debug)]
 pub(crate) struct Stream {
     serial: u64,
@@ -37,11 +37,11 @@ pub(crate) struct Stream {
     pub(super) reader: bool,
     pub(super) sender: bool,
     /// The block of the callee's HEADERS, until its caller takes it.
-    pub(super) headers: Option<Bytes>,
+    pub(super) headers: Option<Box<Bytes>>,
     /// HEADERS were sent, or cannot be any more.
     pub(super) headers_said: bool,
     /// The callee's terminal frame, which waits until its last large item has left.
-    pub(super) terminal: Option<Terminal>,
+    pub(super) terminal: Option<Box<Terminal>>,
     /// The callee has ended the call: what its handler left behind is cut off.
     pub(super) over: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Stream {
 pub(crate) struct ItemsOut {
     pub(super) account: Account,
     /// A large item that waits for credit. It was promised (wire 7.8).
-    pub(super) pending: Option<Bytes>,
+    pub(super) pending: Option<Box<Bytes>>,
     /// A large item is on its way: nothing else may follow before it is whole (wire 6.3).
     pub(super) busy: bool,
     /// END is to follow it.
@@ -113,7 +113,7 @@ impl Stream {
     /// The cost of the items that are here: those that came, and one that waits to go.
     pub(super) fn held(&self) -> u64 {
         let came = self.inn.as_ref().map_or(0, |inn| inn.grant.held());
-        let goes = self.out.as_ref().and_then(|out| out.pending.as_ref()).map_or(0, cost_of_item);
+        let goes = self.out.as_ref().and_then(|out| out.pending.as_deref()).map_or(0, cost_of_item);
         came + goes
     }
 }

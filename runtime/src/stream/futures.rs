@@ -15,19 +15,19 @@ impl<T: Message> Stream for RecvStream<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if this.told {
+        if this.is_told() {
             return Poll::Ready(None);
         }
         let next = ready!(this.poll_next_item(cx)).transpose();
         // An error is the last that a `Stream` gives, once.
-        this.told = !matches!(next, Some(Ok(_)));
+        this.tell(!matches!(next, Some(Ok(_))));
         Poll::Ready(next)
     }
 }
 
 impl<T: Message> FusedStream for RecvStream<T> {
     fn is_terminated(&self) -> bool {
-        self.told
+        self.is_told()
     }
 }
 

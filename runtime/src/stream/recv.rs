@@ -38,6 +38,12 @@ use crate::{Code, Error, Message, Metadata, Status};
 /// ```
 #[must_use = "a stream that nobody reads is stopped"]
 pub struct RecvStream<T> {
+    state: Box<Reading>,
+    item: PhantomData<fn() -> T>,
+}
+
+/// What a reader has, apart: a handler's future holds it several times, once for each function that it is handed through.
+struct Reading {
     handle: Option<StreamHandle>,
     /// What was taken from the session and not read yet.
     items: VecDeque<Bytes>,
@@ -46,17 +52,16 @@ pub struct RecvStream<T> {
     /// So much of it is given back at once.
     step: u64,
     /// How it ended, and the metadata that came at the end.
-    end: Option<Result<Metadata, Status>>,
+    end: Option<Result<Box<Metadata>, Status>>,
     item_timeout: Option<Duration>,
     /// A `Stream` has said that it is over.
     #[cfg(feature = "futures")]
-    pub(super) told: bool,
-    item: PhantomData<fn() -> T>,
+    told: bool,
 }
 
 impl<T> RecvStream<T> {
     pub(crate) fn new(handle: StreamHandle) -> Self {
-        Self {
+        let state = Reading {
             handle: Some(handle),
             items: VecDeque::new(),
             held: 0,
@@ -65,14 +70,25 @@ impl<T> RecvStream<T> {
             item_timeout: None,
             #[cfg(feature = "futures")]
             told: false,
-            item: PhantomData,
-        }
+        };
+        Self { state: Box::new(state), item: PhantomData }
+    }
+
+    /// Whether a `Stream` has said that it is over.
+    #[cfg(feature = "futures")]
+    pub(super) fn is_told(&self) -> bool {
+        self.state.told
+    }
+
+    #[cfg(feature = "futures")]
+    pub(super) fn tell(&mut self, over: bool) {
+        self.state.told = over;
     }
 
     /// The longest wait for an item; then the stream ends with `DEADLINE_EXCEEDED`, and its call with it. Default: none,
     /// since keepalive finds an end that is dead.
     pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.item_timeout = limit.into();
+        self.state.item_timeout = limit.into();
         self
     }
 
@@ -82,8 +98,8 @@ impl<T> RecvStream<T> {
     /// # Errors
     /// How the stream ended, if that was an error and came first.
     pub async fn metadata(&mut self) -> Result<Metadata, Status> {
-        let Some(handle) = &self.handle else {
-            return self.end.clone().unwrap_or_else(|| Ok(Metadata::new())).map(|_| Metadata::new());
+        let Some(handle) = &self.state.handle else {
+            return self.state.end.clone().transpose().map(|_| Metadata::new());
         };
         let block = poll_fn(|cx| handle.poll_headers(cx.waker())).await;
         Ok(block.map_or_else(Metadata::new, |block| read_block(&block).metadata))
@@ -92,17 +108,62 @@ impl<T> RecvStream<T> {
     /// The metadata that came with the end, once [`next`](Self::next) gave `None`.
     #[must_use]
     pub fn trailing_metadata(&self) -> Option<&Metadata> {
-        self.end.as_ref()?.as_ref().ok()
+        self.state.end.as_ref()?.as_deref().ok()
     }
 
     /// Asks for no more items, telling why: the other end's sends fail with this code. Dropping it gives no reason.
     pub fn stop(mut self, code: Code) {
-        if let Some(handle) = &self.handle {
+        if let Some(handle) = &self.state.handle {
             handle.stop(code);
         }
-        self.let_go();
+        self.state.let_go();
+    }
+}
+
+impl<T: Message> RecvStream<T> {
+    /// The next item; `None` when the other end has finished. It may be dropped at any time: no item is lost.
+    ///
+    /// # Errors
+    /// How the stream ended, if not well; every time it is asked from then on. An item that cannot be read ends the stream
+    /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
+    pub async fn next(&mut self) -> Result<Option<T>, Status> {
+        let Some(limit) = self.state.item_timeout else {
+            return poll_fn(|cx| self.poll_next_item(cx)).await;
+        };
+        // Apart: most have no limit, and would carry the timer's room about.
+        Box::pin(self.next_within(limit)).await
     }
 
+    async fn next_within(&mut self, limit: Duration) -> Result<Option<T>, Status> {
+        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_next_item(cx))).await;
+        waited.unwrap_or_else(|_| {
+            let status = Status::from(Error::Deadline { limit });
+            self.state.fail(&status);
+            Err(status)
+        })
+    }
+
+    pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
+        let unit = ready!(poll_unit(cx));
+        let item = ready!(self.state.poll_payload(cx));
+        unit.spent();
+        Poll::Ready(match item {
+            Ok(Some(payload)) => T::decode(payload).map(Some).map_err(|status| {
+                let text = format!("an item cannot be read: {}", status.message());
+                let status = match self.state.handle.as_ref().is_some_and(StreamHandle::is_ours) {
+                    true => Status::internal(text),
+                    false => Status::invalid_argument(text),
+                };
+                self.state.fail(&status);
+                status
+            }),
+            Ok(None) => Ok(None),
+            Err(status) => Err(status),
+        })
+    }
+}
+
+impl Reading {
     fn let_go(&mut self) {
         if let Some(handle) = self.handle.take() {
             let rest: u64 = std::mem::take(&mut self.items).iter().map(cost_of_item).sum();
@@ -118,44 +179,6 @@ impl<T> RecvStream<T> {
         }
         self.let_go();
         self.end = Some(Err(status.clone()));
-    }
-}
-
-impl<T: Message> RecvStream<T> {
-    /// The next item; `None` when the other end has finished. It may be dropped at any time: no item is lost.
-    ///
-    /// # Errors
-    /// How the stream ended, if not well; every time it is asked from then on. An item that cannot be read ends the stream
-    /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
-    pub async fn next(&mut self) -> Result<Option<T>, Status> {
-        let Some(limit) = self.item_timeout else {
-            return poll_fn(|cx| self.poll_next_item(cx)).await;
-        };
-        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_next_item(cx))).await;
-        waited.unwrap_or_else(|_| {
-            let status = Status::from(Error::Deadline { limit });
-            self.fail(&status);
-            Err(status)
-        })
-    }
-
-    pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
-        let unit = ready!(poll_unit(cx));
-        let item = ready!(self.poll_payload(cx));
-        unit.spent();
-        Poll::Ready(match item {
-            Ok(Some(payload)) => T::decode(payload).map(Some).map_err(|status| {
-                let text = format!("an item cannot be read: {}", status.message());
-                let status = match self.handle.as_ref().is_some_and(StreamHandle::is_ours) {
-                    true => Status::internal(text),
-                    false => Status::invalid_argument(text),
-                };
-                self.fail(&status);
-                status
-            }),
-            Ok(None) => Ok(None),
-            Err(status) => Err(status),
-        })
     }
 
     fn poll_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
@@ -176,7 +199,7 @@ impl<T: Message> RecvStream<T> {
             match ready!(handle.poll_read(&mut self.items, cx.waker())) {
                 Found::Items(window) => self.step = window / 8,
                 Found::End(answer) => {
-                    self.end = Some(read_answer::<()>(answer).map(|((), metadata)| metadata));
+                    self.end = Some(read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata)));
                     self.let_go();
                 }
             }
@@ -186,15 +209,15 @@ impl<T: Message> RecvStream<T> {
 
 impl<T> Drop for RecvStream<T> {
     fn drop(&mut self) {
-        self.let_go();
+        self.state.let_go();
     }
 }
 
 impl<T> fmt::Debug for RecvStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvStream")
-            .field("here", &self.items.len())
-            .field("end", &self.end)
+            .field("here", &self.state.items.len())
+            .field("end", &self.state.end)
             .finish_non_exhaustive()
     }
 }

@@ -32,6 +32,12 @@ use crate::{Error, Message, Status};
 /// ```
 #[must_use = "a stream that is dropped unfinished is reset"]
 pub struct SendStream<T> {
+    state: Box<Sending>,
+    item: PhantomData<fn(T)>,
+}
+
+/// What a sender has, apart: a handler's future holds it several times, once for each function that it is handed through.
+struct Sending {
     handle: Option<StreamHandle>,
     /// The longest item that the method lets through.
     limit: Option<usize>,
@@ -42,7 +48,6 @@ pub struct SendStream<T> {
     item_timeout: Option<Duration>,
     /// A large item was handed over, and waits for credit.
     offered: bool,
-    item: PhantomData<fn(T)>,
 }
 
 impl<T> SendStream<T> {
@@ -53,29 +58,22 @@ impl<T> SendStream<T> {
         reply_within: Option<Duration>,
     ) -> Self {
         let handle = Some(handle);
-        Self {
-            handle,
-            limit,
-            core: None,
-            reply_within,
-            item_timeout: None,
-            offered: false,
-            item: PhantomData,
-        }
+        let state = Sending { handle, limit, core: None, reply_within, item_timeout: None, offered: false };
+        Self { state: Box::new(state), item: PhantomData }
     }
 
     /// A handler's.
     pub(crate) fn of_handler(handle: StreamHandle, core: Arc<CallCore>) -> Self {
         let limit = core.spec().and_then(|spec| spec.max_message);
         let mut this = Self::of_caller(handle, limit, None);
-        this.core = Some(core);
+        this.state.core = Some(core);
         this
     }
 
     /// The longest wait for an item to be taken; then [`send`](Self::send) fails with `DEADLINE_EXCEEDED` and the stream
     /// with it. Default: none, since keepalive finds an end that is dead.
     pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.item_timeout = limit.into();
+        self.state.item_timeout = limit.into();
         self
     }
 
@@ -89,44 +87,44 @@ impl<T> SendStream<T> {
     }
 
     fn say_headers(&mut self, empty_too: bool) -> Result<(), Status> {
-        let (Some(core), Some(handle)) = (&self.core, &self.handle) else { return Ok(()) };
+        let (Some(core), Some(handle)) = (&self.state.core, &self.state.handle) else { return Ok(()) };
         let metadata = core.take_reply_metadata();
         if metadata.is_empty() && !empty_too {
-            self.core = None;
+            self.state.core = None;
             return Ok(());
         }
         let block = metadata.into_item();
-        self.core = None;
+        self.state.core = None;
         handle.send_headers(block).map(|_| ())
     }
 
     /// Waits until the other end wants no more items, or none can be sent any more: why. For handlers that wait for something
     /// to send.
     pub async fn closed(&self) -> Status {
-        let Some(handle) = &self.handle else { return Status::cancelled("the stream is over") };
+        let Some(handle) = &self.state.handle else { return Status::cancelled("the stream is over") };
         poll_fn(|cx| handle.poll_closed(cx.waker())).await
     }
 
     /// Breaks the stream off: the handler gets this code and text at its reader, after the items that came before. The call
     /// goes on until it has answered. In a handler return the status instead.
     pub fn reset(mut self, status: &Status) {
-        if let Some(handle) = self.handle.take() {
+        if let Some(handle) = self.state.handle.take() {
             handle.reset(status.code(), status.message());
             handle.let_go(Half::Sender);
         }
     }
 
     pub(super) fn finish_now(&mut self) -> Result<(), Status> {
-        let Some(handle) = self.handle.take() else { return Ok(()) };
-        let finished = handle.finish(self.reply_within);
+        let Some(handle) = self.state.handle.take() else { return Ok(()) };
+        let finished = handle.finish(self.state.reply_within);
         handle.let_go(Half::Sender);
         finished
     }
 
     fn poll_offered(&mut self, waker: &Waker) -> Poll<Result<(), Status>> {
-        let Some(handle) = &self.handle else { return Poll::Ready(Ok(())) };
+        let Some(handle) = &self.state.handle else { return Poll::Ready(Ok(())) };
         let accepted = ready!(handle.poll_accepted(waker));
-        self.offered = false;
+        self.state.offered = false;
         Poll::Ready(accepted)
     }
 }
@@ -144,13 +142,18 @@ impl<T: Message> SendStream<T> {
     pub async fn send(&mut self, item: T) -> Result<(), Status> {
         let len = item.encoded_len();
         let mut item = Some(item);
-        let Some(limit) = self.item_timeout else {
+        let Some(limit) = self.state.item_timeout else {
             return poll_fn(|cx| self.poll_send(cx, &mut item, len)).await;
         };
+        // Apart: most have no limit, and would carry the timer's room about.
+        Box::pin(self.send_within(limit, item, len)).await
+    }
+
+    async fn send_within(&mut self, limit: Duration, mut item: Option<T>, len: usize) -> Result<(), Status> {
         let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_send(cx, &mut item, len))).await;
         waited.unwrap_or_else(|_| {
             let status = Status::from(Error::Deadline { limit });
-            if let Some(handle) = self.handle.take() {
+            if let Some(handle) = self.state.handle.take() {
                 handle.reset(status.code(), status.message());
                 handle.let_go(Half::Sender);
             }
@@ -187,7 +190,7 @@ impl<T: Message> SendStream<T> {
 
     /// Waits until what was taken is sent.
     pub(super) fn poll_sent(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
-        if self.offered { self.poll_offered(cx.waker()) } else { Poll::Ready(Ok(())) }
+        if self.state.offered { self.poll_offered(cx.waker()) } else { Poll::Ready(Ok(())) }
     }
 
     pub(super) fn poll_send(
@@ -198,7 +201,7 @@ impl<T: Message> SendStream<T> {
     ) -> Poll<Result<(), Status>> {
         let unit = ready!(poll_unit(cx));
         let sent = ready!(self.poll_room(cx, item, len));
-        if sent.is_ok() && self.offered {
+        if sent.is_ok() && self.state.offered {
             return self.poll_offered(cx.waker());
         }
         unit.spent();
@@ -207,25 +210,25 @@ impl<T: Message> SendStream<T> {
 
     /// Hands the item over. Ready, and offered: it waits for its credit.
     fn poll_room(&mut self, cx: &mut Cx<'_>, item: &mut Option<T>, len: usize) -> Poll<Result<(), Status>> {
-        if self.offered {
+        if self.state.offered {
             ready!(self.poll_offered(cx.waker()))?;
         }
         let Some(message) = item.as_ref() else { return Poll::Ready(Ok(())) };
-        if self.core.is_some() {
+        if self.state.core.is_some() {
             self.say_headers(false)?;
         }
-        let Some(handle) = &self.handle else {
+        let Some(handle) = &self.state.handle else {
             return Poll::Ready(Err(Status::cancelled("the stream is over")));
         };
-        let sent = ready!(handle.poll_send(message, (len, self.limit), cx.waker()));
+        let sent = ready!(handle.poll_send(message, (len, self.state.limit), cx.waker()));
         *item = None;
-        Poll::Ready(sent.map(|whole| self.offered = !whole))
+        Poll::Ready(sent.map(|whole| self.state.offered = !whole))
     }
 }
 
 impl<T> Drop for SendStream<T> {
     fn drop(&mut self) {
-        if let Some(handle) = self.handle.take() {
+        if let Some(handle) = self.state.handle.take() {
             handle.let_go(Half::Sender);
         }
     }
@@ -233,6 +236,6 @@ impl<T> Drop for SendStream<T> {
 
 impl<T> fmt::Debug for SendStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendStream").field("open", &self.handle.is_some()).finish_non_exhaustive()
+        f.debug_struct("SendStream").field("open", &self.state.handle.is_some()).finish_non_exhaustive()
     }
 }

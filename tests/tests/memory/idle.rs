@@ -29,7 +29,7 @@ async fn call(client: &EchoClient, size: usize) {
 }
 
 /// Both ends are silent until they rest: a second after the last byte, whoever wrote it.
-async fn rest() {
+pub(crate) async fn rest() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 }
 

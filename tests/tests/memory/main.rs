@@ -3,6 +3,7 @@
 
 mod idle;
 mod queued;
+mod streams;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,6 +189,7 @@ fn memory_is_bounded_and_a_call_costs_few_allocations() {
         assert!(most < 2 << 20, "{what}: {most} bytes");
     }
     current(idle::connections_that_rest_hold_little());
+    streams::streams_hold_what_they_were_granted();
     current(queued::a_push_to_many_costs_few_allocations());
     current(queued::receivers_that_do_not_read_hold_no_more_than_their_bound());
 }

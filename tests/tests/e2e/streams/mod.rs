@@ -9,6 +9,7 @@ mod items;
 mod leavings;
 mod panics;
 mod shapes;
+mod slow;
 mod statuses;
 
 use bytes::Bytes;
