@@ -85,8 +85,8 @@ impl<T> RecvStream<T> {
         self.state.told = over;
     }
 
-    /// The longest wait for an item; then the stream ends with `DEADLINE_EXCEEDED`, and its call with it. Default: none,
-    /// since keepalive finds an end that is dead.
+    /// The longest wait for an item; then the stream ends with `DEADLINE_EXCEEDED`, as if it was
+    /// [stopped](Self::stop) with that code. Default: none, since keepalive finds an end that is dead.
     pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.state.item_timeout = limit.into();
         self
