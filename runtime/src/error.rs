@@ -56,6 +56,11 @@ pub enum Error {
         /// What `encode` wrote.
         written: usize,
     },
+    /// A stream's next item was not here, or could not be sent, within the time that its half was given for each.
+    ItemTimeout {
+        /// That time.
+        limit: Duration,
+    },
     /// The message, or the metadata beside it, is larger than this end or the other accepts.
     MessageTooLarge {
         /// Its encoded size, in bytes.
@@ -65,7 +70,7 @@ pub enum Error {
         /// Which limit it is.
         knob: &'static str,
     },
-    /// There was no room for a push, and its sender did not want to wait.
+    /// There was no room for a push or an item, and its sender did not want to wait.
     NoRoom(&'static str),
     /// A call or push could not be sent within its time limit.
     NotSent {
@@ -96,7 +101,9 @@ impl Error {
     /// The code of the status that this failure becomes.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Deadline { .. } | Self::NotSent { .. } => Code::DEADLINE_EXCEEDED,
+            Self::Deadline { .. } | Self::ItemTimeout { .. } | Self::NotSent { .. } => {
+                Code::DEADLINE_EXCEEDED
+            }
             Self::Config { .. } | Self::NotOne | Self::Uri { .. } => Code::FAILED_PRECONDITION,
             Self::Encode { .. } => Code::INTERNAL,
             Self::MessageTooLarge { .. } | Self::NoRoom(_) => Code::RESOURCE_EXHAUSTED,
@@ -124,10 +131,13 @@ impl fmt::Display for Error {
                 write!(f, "the message announced {announced} bytes and wrote {written}: ")?;
                 f.write_str("its `Message` implementation is wrong")
             }
+            Self::ItemTimeout { limit } => {
+                write!(f, "no item came or went within {limit:?} (`item_timeout`)")
+            }
             Self::MessageTooLarge { size, limit, knob } => {
                 write!(f, "the message has {size} bytes, more than the {limit} allowed ({knob})")
             }
-            Self::NoRoom(what) => write!(f, "no room to push now (`try_send`): {what}"),
+            Self::NoRoom(what) => write!(f, "no room now (`try_send`): {what}"),
             Self::NotOne => {
                 f.write_str("a call goes to one session, and this is a group: only pushes go to many")
             }

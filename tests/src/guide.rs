@@ -10,6 +10,7 @@ pages! {
     broadcast = "broadcast.md";
     errors = "errors.md";
     first_service = "first-service.md";
+    flow_control = "flow-control.md";
     from_tarpc = "from-tarpc.md";
     from_tonic = "from-tonic.md";
     pipeline = "pipeline.md";

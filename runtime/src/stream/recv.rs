@@ -137,7 +137,7 @@ impl<T: Message> RecvStream<T> {
     async fn next_within(&mut self, limit: Duration) -> Result<Option<T>, Status> {
         let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_next_item(cx))).await;
         waited.unwrap_or_else(|_| {
-            let status = Status::from(Error::Deadline { limit });
+            let status = Status::from(Error::ItemTimeout { limit });
             self.state.fail(&status);
             Err(status)
         })

@@ -152,7 +152,7 @@ impl<T: Message> SendStream<T> {
     async fn send_within(&mut self, limit: Duration, mut item: Option<T>, len: usize) -> Result<(), Status> {
         let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_send(cx, &mut item, len))).await;
         waited.unwrap_or_else(|_| {
-            let status = Status::from(Error::Deadline { limit });
+            let status = Status::from(Error::ItemTimeout { limit });
             if let Some(handle) = self.state.handle.take() {
                 handle.reset(status.code(), status.message());
                 handle.let_go(Half::Sender);

@@ -67,6 +67,7 @@ fn every_error_says_what_the_page_says() {
         Error::Deadline { limit },
         Error::Draining,
         Error::Encode { announced: 1, written: 2 },
+        Error::ItemTimeout { limit },
         Error::MessageTooLarge { size: 2, limit: 1, knob: "`max_message` of this end" },
         Error::NoRoom("there is no connection yet"),
         Error::NoRuntime,
@@ -293,12 +294,12 @@ async fn told<R: std::fmt::Debug>(call: impl Future<Output = Result<R, Status>>)
 
 /// The page has an entry for `text`, and one for what that leaves open: a reason, a limit, a lack of room.
 #[track_caller]
-fn assert_told(text: &str) -> String {
+pub(crate) fn assert_told(text: &str) -> String {
     assert!(texts().iter().any(|entry| is_entry(entry, text)), "errors.md has no entry for `{text}`");
     if let Some(reason) = text.strip_prefix("the connection is closed: ") {
         assert_reason(reason);
     }
-    for before in ["no room to push now (`try_send`): ", " allowed ("] {
+    for before in ["no room now (`try_send`): ", " allowed ("] {
         if let Some((_, rest)) = text.split_once(before) {
             assert_told(if before.ends_with('(') { rest.trim_end_matches(')') } else { rest });
         }

@@ -2,6 +2,7 @@
 //! every refusal of `schemas.md` among the rules' fixtures. Its lines are short and its links lead somewhere.
 #![expect(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
+mod ends;
 mod errors;
 
 use std::{fs, path::Path};
