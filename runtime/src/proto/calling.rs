@@ -94,6 +94,12 @@ impl Slot {
         self.answer.is_some()
     }
 
+    /// What its caller was told and has not taken.
+    #[cfg(test)]
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
     /// The answer of a stream, once; whoever has a half of it lets go by itself.
     pub(crate) fn take_answer(&mut self) -> Option<Answer> {
         self.answer.take()

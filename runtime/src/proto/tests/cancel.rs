@@ -176,7 +176,7 @@ fn an_early_answer_ends_our_side_without_delay() {
         let left = raw.end.batch_len();
         raw.end.write(left);
         // Its caller does not look yet.
-        raw.end.conn.handle_frame(raw.end.now, end);
+        raw.end.hear(end);
         assert_eq!(raw.end.conn.in_flight().unsent, 10, "8.9: CANCEL, and no fragment any more");
         raw.end.settle();
         assert_eq!(raw.end.answers.len(), 1);

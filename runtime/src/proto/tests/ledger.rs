@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use bytes::{Buf, BytesMut};
 
 use super::super::Answer;
-use crate::frame::{CallId, Decoder, Fragment, FragmentOf, Frame, Reply, Role};
+use super::observer::Observer;
+use crate::frame::{CallId, Decoder, Fragment, FragmentOf, Frame, Reply, Reset, Role};
 
 /// By which rule an answer says that its call was not run, if one allows it (wire 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +34,15 @@ struct Sent {
     end: Option<u64>,
     /// Whether its REPLY says that it was not run.
     replied: Option<bool>,
+    /// Its caller was told.
+    told: bool,
 }
 
 pub(super) struct Ledger {
     role: Role,
     decoder: Decoder,
+    /// Whether what is said is lawful.
+    pub(super) observer: Observer,
     /// All bytes that were handed over to be written.
     handed_over: u64,
     opened: u64,
@@ -59,6 +64,7 @@ impl Ledger {
         Self {
             role,
             decoder: Decoder::new(u32::MAX >> 1),
+            observer: Observer::new(role),
             handed_over: 0,
             opened: 0,
             sent: HashMap::new(),
@@ -88,8 +94,11 @@ impl Ledger {
             let before = rest.len();
             let frame = self.decoder.decode(&mut rest).expect("it writes what can be read");
             self.handed_over += (before - rest.len()) as u64;
-            self.wrote(frame.expect("a batch has whole frames"));
+            let frame = frame.expect("a batch has whole frames");
+            self.observer.wrote(&frame);
+            self.wrote(frame);
         }
+        self.observer.batch_ends();
     }
 
     fn wrote(&mut self, frame: Frame) {
@@ -107,6 +116,9 @@ impl Ledger {
                     sent.missing -= bytes.len();
                     sent.end = (sent.missing == 0).then_some(self.handed_over);
                 }
+            }
+            Frame::Reset(Reset { of: FragmentOf::Call(id), .. }) if !self.is_ours(id) => {
+                self.dispatched.remove(&id.number());
             }
             Frame::Reply(Reply { id, status, .. }) => {
                 let ran = self.dispatched.remove(&id.number());
@@ -138,6 +150,11 @@ impl Ledger {
                     sent.replied = reply.status.as_ref().map(|status| status.not_run);
                 }
             }
+            Frame::Reset(Reset { of: FragmentOf::Call(id), .. }) if self.is_ours(*id) => {
+                if let Some(sent) = self.sent.get_mut(&id.number()) {
+                    sent.replied = Some(false);
+                }
+            }
             _ => {}
         }
     }
@@ -164,6 +181,17 @@ impl Ledger {
         assert_eq!(said, allowed.is_some(), "{allowed:?} of {answer:?}, {:?}", self.sent.get(&number));
         self.told.push(allowed);
         self.given_up(number);
+    }
+
+    /// As [`answered`](Self::answered), of a call with streams: what was told its reader first is what holds.
+    #[track_caller]
+    pub(super) fn stream_answered(&mut self, number: u32, answer: &Answer, over: bool) {
+        if self.sent.get(&number).is_some_and(|sent| !sent.told) {
+            self.answered(number, answer, over);
+        }
+        if let Some(sent) = self.sent.get_mut(&number) {
+            sent.told = true;
+        }
     }
 
     fn not_run(&self, number: u32, answer: &Answer, over: bool) -> Option<NotRun> {

@@ -5,99 +5,35 @@
 //! checks what must always hold (one end, one answer a call, and what its [`ledger`] knows of "not run").
 
 mod accounts;
+mod ask;
 mod cancel;
 mod chaos;
 mod deadlines;
 mod ending;
+mod halves;
 mod handshake;
 mod ledger;
 mod life;
 mod limits;
 mod matrix;
 mod not_run;
+mod observer;
 mod pair;
 mod pushes;
 mod raw;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+pub(super) use self::ask::*;
+use self::halves::Woken;
 use self::ledger::Ledger;
 use super::*;
 use crate::frame::{Decoder, Frame};
-use crate::{MethodKind, MethodSpec, Reason, Status};
-
-pub(super) const MS: Duration = Duration::from_millis(1);
-pub(super) const SECOND: Duration = Duration::from_secs(1);
-
-pub(super) static ECHO: MethodSpec = MethodSpec::new("test.Echo/Say", MethodKind::Unary);
-pub(super) static NOTE: MethodSpec = MethodSpec::new("test.Echo/Note", MethodKind::Push);
-
-/// What a handler of the bed does with a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Handler {
-    /// Answers with the request.
-    Echo,
-    /// Waits for the test to answer; goes when it is told to.
-    Wait,
-    /// Waits, and stays when it is told to go.
-    Stubborn,
-    /// Is not even dispatched: its cost is not given back.
-    Busy,
-}
-
-/// A call to be opened.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
-    pub(super) tag: u64,
-    pub(super) len: usize,
-    pub(super) limit: Option<Duration>,
-    pub(super) name: Option<&'static str>,
-    pub(super) block: &'static [u8],
-    pub(super) shape: Shape,
-}
-
-impl Ask {
-    pub(super) fn of(len: usize) -> Self {
-        Self { tag: 0, len, limit: None, name: None, block: &[], shape: Shape::Unary }
-    }
-
-    pub(super) fn tag(self, tag: u64) -> Self {
-        Self { tag, ..self }
-    }
-
-    pub(super) fn within(self, limit: Duration) -> Self {
-        Self { limit: Some(limit), ..self }
-    }
-
-    pub(super) fn route(&self) -> OpenRoute<'static> {
-        self.name.map_or(OpenRoute::Spec(&ECHO), OpenRoute::Name)
-    }
-}
-
-/// A message that can be told by its first bytes.
-pub(super) fn body(tag: u64, len: usize) -> Bytes {
-    let mut bytes = vec![0xab; len];
-    for (slot, byte) in bytes.iter_mut().zip(tag.to_be_bytes()) {
-        *slot = byte;
-    }
-    Bytes::from(bytes)
-}
-
-/// What [`body`] was made with.
-pub(super) fn tag_of(message: &[u8]) -> u64 {
-    message.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// A push that came.
-pub(super) struct Pushed {
-    pub(super) lane: u32,
-    pub(super) message: Bytes,
-    pub(super) cost: u64,
-}
+use crate::{Reason, Status};
 
 /// One end.
 pub(super) struct End {
@@ -117,6 +53,10 @@ pub(super) struct End {
     pub(super) is_ready: bool,
     pub(super) peer_drains: bool,
     pub(super) room: usize,
+    /// Halves of streams that were told to look.
+    pub(super) woken: Vec<Woken>,
+    /// Our calls whose answers their readers take.
+    pub(super) streams: HashSet<u32>,
     decoder: Decoder,
     input: BytesMut,
     batch: Batch,
@@ -140,6 +80,8 @@ impl End {
             is_ready: false,
             peer_drains: false,
             room: 0,
+            woken: Vec::new(),
+            streams: HashSet::new(),
             decoder: Decoder::new(config.settings().frame_limit),
             input: BytesMut::new(),
             batch: Batch::default(),
@@ -158,7 +100,7 @@ impl End {
                     if !self.conn.is_over() {
                         self.ledger.read(&frame);
                     }
-                    self.conn.handle_frame(self.now, frame);
+                    self.hear(frame);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -168,6 +110,15 @@ impl End {
             }
         }
         self.settle();
+    }
+
+    /// A frame was read; the session does not look yet.
+    pub(super) fn hear(&mut self, frame: Frame) {
+        let seen = frame.clone();
+        self.conn.handle_frame(self.now, frame);
+        if !self.conn.is_over() {
+            self.ledger.observer.read(&seen, self.conn.takes_no_more());
+        }
     }
 
     /// The transport takes at most so many bytes.
@@ -251,6 +202,7 @@ impl End {
         let route = ask.route();
         let Ask { tag, len, limit, block, shape, .. } = ask;
         self.ledger.opened(permit.number);
+        self.streams.remove(&permit.number);
         let opening = Opening { route, shape, left: limit, limit, block, len };
         let message = body(tag, len);
         if self.conn.fits_in_place(route, len, block.len()) {
@@ -276,8 +228,13 @@ impl End {
 
     /// Answers a call of the peer's with so many bytes.
     pub(super) fn reply(&mut self, number: u32, message: Bytes) {
-        self.calls.retain(|call| call.id.number() != number);
+        let call = self.calls.iter().position(|call| call.id.number() == number);
+        let call = call.and_then(|at| self.calls.remove(at));
         match self.conn.reply_room(message.len(), 0) {
+            // As the session does: the end of items may have to wait for the last.
+            _ if call.is_some_and(|call| call.shape.answers_with_items()) => {
+                self.conn.reply(number, Terminal::Message { block: Bytes::new(), message });
+            }
             ReplyRoom::InPlace => {
                 let written = self
                     .conn
@@ -323,7 +280,9 @@ impl End {
             match event {
                 Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
                 }
-                Event::Readable(_) | Event::Writable(_) => {}
+                Event::Readable(id) => self.woken.push(Woken::Reader(id)),
+                Event::Writable(id) => self.woken.push(Woken::Sender(id)),
+                Event::Answered(number) if self.streams.contains(&number) => self.stream_answered(number),
                 Event::Ready => self.is_ready = true,
                 Event::PeerDrains => self.peer_drains = true,
                 Event::Call(call) => self.dispatch(call),
