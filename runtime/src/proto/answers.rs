@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::assembly::{Arrived, Assembly};
 use super::calling::{Answer, Slot};
-use super::crediting::Asker;
 use super::event::Event;
 use super::items::ItemsIn;
 use super::receive::{detach, overdrawn};
@@ -236,9 +235,7 @@ impl Connection {
                 },
             );
         }
-        if self.turn == Some(Asker::Stream(id)) {
-            self.grant_large();
-        }
+        self.grants_no_more(id);
     }
 
     /// The caller is told before the callee has ended its side; what still comes is discarded.
@@ -252,6 +249,7 @@ impl Connection {
         }
         self.discard_rest(number);
     }
+        self.asks_no_more(CallId::new(self.role, number));
 
     /// Nobody wants the reply under way any more: its cost is free (wire 7.5), the rest of it only counted.
     pub(super) fn discard_rest(&mut self, number: u32) {

@@ -29,6 +29,8 @@ struct Asks<'a> {
     under_way: bool,
     /// Whether it is read.
     reads: bool,
+    /// What a message may cost there beyond its bytes.
+    overhead: u64,
 }
 
 impl Owed {
@@ -112,8 +114,9 @@ impl Connection {
 
     /// BLOCKED for a stream.
     fn stream_wants(&mut self, id: CallId, total: u64) {
+        let open = self.takes_credit(id);
         let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
-        let Some(inn) = inn.filter(|inn| !inn.discards()) else { return };
+        let Some(inn) = inn.filter(|inn| open && !inn.discards()) else { return };
         let grew = inn.grant.want(total);
         self.owe_stream(id, grew);
         self.stream_asks(id);
@@ -121,12 +124,36 @@ impl Connection {
 
     /// A stream whose reader waits is lent what a large item needs, in its turn.
     pub(super) fn stream_asks(&mut self, id: CallId) {
+        let open = self.takes_credit(id);
         let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
-        let Some(inn) = inn.filter(|inn| inn.waits && inn.grant.is_wanted()) else { return };
+        let Some(inn) = inn.filter(|inn| open && inn.waits && inn.grant.is_wanted()) else { return };
         if !std::mem::replace(&mut inn.asks, true) {
             self.asking.push_back(Asker::Stream(id));
         }
         self.grant_large();
+    }
+
+    /// Nothing large comes in this stream any more, or it is read past: it asks no more, and the turn is another's.
+    pub(super) fn asks_no_more(&mut self, id: CallId) {
+        let asker = Asker::Stream(id);
+        let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
+        let asked = inn.is_some_and(|inn| std::mem::take(&mut inn.asks));
+        if asked {
+            self.asking.retain(|other| *other != asker);
+        }
+        if self.turn == Some(asker) {
+            self.turn = None;
+            self.grant_large();
+        }
+    }
+
+    /// No items come in this stream any more: nothing is lent to it, and no credit told.
+    pub(super) fn grants_no_more(&mut self, id: CallId) {
+        let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
+        if inn.is_some_and(|inn| std::mem::take(&mut inn.owed)) {
+            self.owed.streams.retain(|other| *other != id);
+        }
+        self.asks_no_more(id);
     }
 
     fn owe_lane(&mut self, lane: u32, grew: bool) {
@@ -136,12 +163,14 @@ impl Connection {
     }
 
     fn asker(&mut self, asker: Asker) -> Option<Asks<'_>> {
+        let slack = MESSAGE_COST + u64::from(self.ours.metadata_limit) + ROUTE_LIMIT as u64;
         match asker {
             Asker::Lane(lane) => self.lanes.inn(lane).map(|inn| Asks {
                 under_way: inn.under_way.is_some(),
                 grant: &mut inn.grant,
                 asks: &mut inn.asks,
                 reads: true,
+                overhead: slack,
             }),
             Asker::Stream(id) => {
                 let inn = self.stream_of(id).filter(|stream| !stream.over)?.inn.as_mut()?;
@@ -150,6 +179,7 @@ impl Connection {
                     reads: inn.waits && !inn.discards(),
                     grant: &mut inn.grant,
                     asks: &mut inn.asks,
+                    overhead: MESSAGE_COST,
                 })
             }
         }
@@ -161,17 +191,14 @@ impl Connection {
         if self.asking.is_empty() {
             return;
         }
-        let slack = MESSAGE_COST + u64::from(self.ours.metadata_limit) + ROUTE_LIMIT as u64;
-        let largest = slack + u64::from(self.ours.message_limit);
-        if let Some(turn) = self.turn.and_then(|asker| self.asker(asker)) {
-            if turn.under_way || turn.grant.unspent() > turn.grant.window() + slack {
-                return;
-            }
+        let largest = u64::from(self.ours.message_limit);
+        if self.turn.is_some_and(|asker| self.has_turn(asker)) {
+            return;
         }
         self.turn = None;
         for _ in 0..self.asking.len() {
             let Some(asker) = self.asking.pop_front() else { break };
-            let Some(Asks { grant, asks, under_way, reads }) = self.asker(asker) else { continue };
+            let Some(Asks { grant, asks, under_way, reads, overhead }) = self.asker(asker) else { continue };
             if grant.is_wanted() && reads && (grant.held() > 0 || under_way) {
                 self.asking.push_back(asker);
                 continue;
@@ -179,15 +206,33 @@ impl Connection {
             // Who does not read asks again when it does.
             *asks = false;
             if grant.is_wanted() && reads {
-                let grew = grant.lend(largest);
-                match asker {
-                    Asker::Lane(lane) => self.owe_lane(lane, grew),
-                    Asker::Stream(id) => self.owe_stream(id, grew),
-                }
+                let grew = grant.lend(largest + overhead);
+                self.owe(asker, grew);
                 // The others come after it.
                 self.turn = Some(asker);
                 break;
             }
+        }
+    }
+
+    /// Whether its turn is not over. It may meanwhile want more: its sender would send nothing before it has that.
+    fn has_turn(&mut self, asker: Asker) -> bool {
+        let largest = u64::from(self.ours.message_limit);
+        let Some(Asks { grant, under_way, reads, overhead, .. }) = self.asker(asker) else { return false };
+        if !under_way && grant.unspent() <= grant.window() + overhead {
+            return false;
+        }
+        if !under_way && reads && grant.held() == 0 && grant.is_wanted() {
+            let grew = grant.lend(largest + overhead);
+            self.owe(asker, grew);
+        }
+        true
+    }
+
+    fn owe(&mut self, asker: Asker, grew: bool) {
+        match asker {
+            Asker::Lane(lane) => self.owe_lane(lane, grew),
+            Asker::Stream(id) => self.owe_stream(id, grew),
         }
     }
 

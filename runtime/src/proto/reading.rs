@@ -94,11 +94,14 @@ impl Connection {
         }
     }
 
-    /// Whether the peer may still be told of credit for the items of this call.
+    /// Whether the peer may still send items in this call, and be told of credit for them (wire 7.9, 8.14).
     pub(super) fn takes_credit(&mut self, id: CallId) -> bool {
         match self.is_ours(id) {
             true => self.calling.open(id.number()).is_some(),
-            false => self.stream_of(id).is_some_and(|stream| !stream.over),
+            false => {
+                let served = self.serving.open(id.number()).filter(|served| !served.caller_ended);
+                served.and_then(|served| served.stream.as_ref()).is_some_and(|stream| !stream.over)
+            }
         }
     }
 
@@ -129,6 +132,7 @@ impl Connection {
             let code = why.code().number();
             inn.end.get_or_insert_with(|| Box::new(Answer::Local(why)));
             self.say_stop(id, code);
+            self.asks_no_more(id);
             self.readable(id);
         }
     }
@@ -149,6 +153,8 @@ impl Connection {
             inn.unread();
             told |= inn.end.is_some() || inn.has_ended();
         }
+        self.asks_no_more(id);
+        let Some(stream) = self.stream(key) else { return };
         let sender = stream.sender;
         if !self.is_ours(id) {
             if !told && self.takes_items(id) {

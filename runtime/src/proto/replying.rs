@@ -146,9 +146,7 @@ impl Connection {
         if senders {
             self.events.push_back(Event::Writable(id));
         }
-        if self.turn == Some(Asker::Stream(id)) {
-            self.grant_large();
-        }
+        self.grants_no_more(id);
     }
 
     /// The caller left while the last large item was on its way: the terminal frame does not wait for the rest of it.

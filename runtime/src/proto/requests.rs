@@ -250,6 +250,7 @@ impl Connection {
         let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) else { return };
         inn.void();
         inn.end.get_or_insert_with(|| Box::new(end));
+        self.grants_no_more(id);
         self.item_arrived(id);
     }
 

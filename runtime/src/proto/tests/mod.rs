@@ -21,6 +21,7 @@ mod observer;
 mod pair;
 mod pushes;
 mod raw;
+mod turns;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::IoSlice;
