@@ -6,6 +6,7 @@ use super::assembly::{Arrived, Assembly};
 use super::calling::{Answer, Slot};
 use super::event::Event;
 use super::items::ItemsIn;
+use super::leaving::GivenUp;
 use super::receive::{detach, overdrawn};
 use super::stream::Closed;
 use super::{Connection, MESSAGE_COST};
@@ -158,7 +159,11 @@ impl Connection {
             return Err(FrameError::unexpected("9.5", "HEADERS twice, or after an ITEM or REPLY"));
         }
         if let Some(why) = self.answer_block_refusal(&headers.block) {
+            let streams = self.calling.slot(number).stream.is_some();
             self.answer_early(number, Answer::Local(why));
+            if streams {
+                self.cancel_call(number, GivenUp::Dropped);
+            }
         } else if let Some(stream) = self.calling.slot(number).stream.as_mut() {
             // A block of its own, as what is kept for long has.
             stream.headers = Some(Box::new(Bytes::copy_from_slice(&headers.block)));
@@ -244,12 +249,12 @@ impl Connection {
         if let Some(inn) = self.calling.slot(number).stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
             inn.discard();
         }
+        self.asks_no_more(CallId::new(self.role, number));
         if self.calling.answered_early(number, answer) {
             self.events.push_back(Event::Answered(number));
         }
         self.discard_rest(number);
     }
-        self.asks_no_more(CallId::new(self.role, number));
 
     /// Nobody wants the reply under way any more: its cost is free (wire 7.5), the rest of it only counted.
     pub(super) fn discard_rest(&mut self, number: u32) {

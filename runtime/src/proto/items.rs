@@ -83,7 +83,8 @@ impl ItemsIn {
             return Err(overdrawn("stream"));
         }
         self.last = item.end;
-        let refused = refusal(&item.message, limit);
+        // Whoever reads past it has said so already.
+        let refused = if self.discards { None } else { refusal(&item.message, limit) };
         if self.discards || refused.is_some() {
             let assembly = Assembly::discard(&item.message);
             self.under_way = (assembly.missing() > 0).then(|| Box::new(assembly));

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::crediting::Asker;
+use super::answers::read_status;
 use super::event::{Event, Stop};
 use super::opening::{exact, write_guarded};
 use super::outbox::{Large, LargeKind};
@@ -107,14 +107,14 @@ impl Connection {
         // A call has one terminal frame (wire 8.4), whoever asks for a second.
         let Some(served) = self.serving.running(number) else { return };
         served.state = ServedState::Replying;
-        let stopped = served.stopped.is_some();
+        let stopped = served.stopped;
         self.wheel.clear(number * 2 + 1);
         self.cut_off(number);
         let id = CallId::new(self.role.other(), number);
         if let Some(stream) = self.stream_of(id).filter(|stream| stream.has_large_item()) {
             stream.terminal = Some(Box::new(terminal));
-            if stopped {
-                self.cut_item(number, &stop_status(Stop::Cancelled));
+            if let Some(why) = stopped {
+                self.cut_item(number, &stop_status(why));
             }
             return;
         }
@@ -149,18 +149,19 @@ impl Connection {
         self.grants_no_more(id);
     }
 
-    /// The caller left while the last large item was on its way: the terminal frame does not wait for the rest of it.
+    /// The call was stopped while its last large item was on its way: the terminal frame does not wait for the rest of it,
+    /// and does not say that all is well.
     fn cut_item(&mut self, number: u32, why: &Status) {
         let id = CallId::new(self.role.other(), number);
         let terminal = self.stream_of(id).and_then(|stream| stream.terminal.take());
-        match self.close_out(id, Closed::Failed(why.clone())) {
+        let failed =
+            terminal.map(|terminal| *terminal).filter(|terminal| matches!(terminal, Terminal::Status { .. }));
+        match (self.close_out(id, Closed::Failed(why.clone())), failed) {
             // wire 8.7: RESET is the terminal frame of who cannot finish an item.
-            true => self.reset_served(id, why),
-            false => {
-                let terminal =
-                    terminal.map_or_else(|| Terminal::status(why, Bytes::new()), |terminal| *terminal);
-                self.go_on_with_reply(number, terminal);
-            }
+            (true, Some(Terminal::Status { status, .. })) => self.reset_served(id, &read_status(&status)),
+            (true, _) => self.reset_served(id, why),
+            (false, Some(failed)) => self.go_on_with_reply(number, failed),
+            (false, None) => self.go_on_with_reply(number, Terminal::status(why, Bytes::new())),
         }
     }
 

@@ -300,10 +300,10 @@ impl Connection {
             code => Status::new(Code::from_wire(code), "the other end wants no more items"),
         };
         if !self.is_ours(id) {
-            // Its handler sees it, and answers.
-            let running = self.serving.running(id.number()).is_some();
-            let out = self.stream_of(id).and_then(|stream| stream.out.as_mut());
-            if let Some(out) = out.filter(|out| running && out.closed.is_none()) {
+            // Its handler sees it, now or when it begins, and answers.
+            let stream = self.stream_of(id).filter(|stream| !stream.over);
+            let out = stream.and_then(|stream| stream.out.as_mut());
+            if let Some(out) = out.filter(|out| out.closed.is_none()) {
                 out.closed = Some(Closed::Unwanted(why));
                 // What is half sent goes on: only the terminal frame could end it.
                 out.pending = None;

@@ -10,6 +10,7 @@ mod cancel;
 mod chaos;
 mod deadlines;
 mod ending;
+mod ends;
 mod halves;
 mod handshake;
 mod ledger;
