@@ -1,6 +1,7 @@
 //! Whatever bytes come, the machine does not panic, holds what it granted and no more, and goes on or ends by a
 //! rule: two ends at once with everything they can do, and their bytes flipped, cut out, doubled and invented.
 
+use super::meddle::{held_by_streams, let_go_of_all, meddle};
 use super::pair::{Dice, Pair};
 use super::raw::*;
 use super::*;
@@ -16,6 +17,7 @@ fn config() -> Config {
         receive_budget: 131_072,
         max_fragment: 16_384,
         lane_credit: 16_384,
+        stream_credit: 16_384,
         max_lanes: 4,
         max_in_flight: 64,
         ..Config::default()
@@ -23,13 +25,13 @@ fn config() -> Config {
 }
 
 fn do_something(end: &mut End, tag: u64, dice: &mut Dice) {
-    match dice.below(10) {
+    match dice.below(16) {
+        10..=15 => meddle(end, tag, dice),
         0..=3 => {
             let len = if dice.one_in(3) { dice.below(60_000) } else { dice.below(300) };
             let limit = dice.one_in(3).then(|| dice.below(40) as u32 * MS);
             let name = dice.one_in(2).then_some("test.Other/Route");
-            let shape = if dice.one_in(9) { Shape::ServerStream } else { Shape::Unary };
-            let _ = end.open(Ask { limit, name, shape, ..Ask::of(len).tag(tag) });
+            let _ = end.open(Ask { limit, name, ..Ask::of(len).tag(tag) });
         }
         4 | 5 => {
             let message = body(tag, dice.below(if tag % 5 == 0 { 60_000 } else { 500 }));
@@ -75,13 +77,16 @@ fn mangle(bytes: &mut Vec<u8>, dice: &mut Dice) {
 }
 
 #[track_caller]
-fn check_bound(end: &End, seed: u64) {
+fn check_bound(end: &mut End, seed: u64) {
     let flight = end.conn.in_flight();
     let lanes: u64 = end.conn.lanes.inn.iter().map(|inn| inn.grant.held()).sum();
     let kept: usize = end.conn.replies_waiting.len() + end.conn.held.len();
     assert!(flight.held + lanes <= BOUND, "seed {seed}: {flight:?}");
     assert!(flight.serving <= 64 && kept <= 128, "seed {seed}");
     assert!(end.conn.events.is_empty());
+    held_by_streams(end, 64 + 65_536);
+    let asks = end.conn.asking.len() + end.conn.owed.streams.len() + end.conn.senders_in_line.len();
+    assert!(asks <= 4 + 3 * 128, "seed {seed}: {asks} entries of streams");
 }
 
 #[test]
@@ -99,15 +104,18 @@ fn two_ends_that_do_everything_at_once_come_to_rest() {
                 0 => pair.step(dice.below(9) as u32 * MS),
                 _ => drop(pair.pump()),
             }
-            check_bound(&pair.a, seed);
-            check_bound(&pair.b, seed);
+            check_bound(&mut pair.a, seed);
+            check_bound(&mut pair.b, seed);
         }
         for end in [&mut pair.a, &mut pair.b] {
             end.handler = Handler::Echo;
+            let_go_of_all(end);
             let open: Vec<u32> = end.calls.iter().map(|call| call.id.number()).collect();
             open.into_iter().for_each(|number| end.reply(number, Bytes::new()));
             (0..4).for_each(|lane| end.conn.push_unwanted(lane));
         }
+        pair.step(SECOND);
+        [&mut pair.a, &mut pair.b].into_iter().for_each(let_go_of_all);
         pair.step(SECOND);
         assert!(
             pair.a.ended.is_none() && pair.b.ended.is_none(),
@@ -141,7 +149,7 @@ fn mangled_bytes_end_by_a_rule_or_go_on() {
             if a.ended.is_none() {
                 a.feed(&bytes);
             }
-            check_bound(&b, seed);
+            check_bound(&mut b, seed);
         }
         if let Some(reason) = &b.ended {
             ended += 1;
@@ -149,6 +157,7 @@ fn mangled_bytes_end_by_a_rule_or_go_on() {
             assert!(by_rule, "seed {seed}: {reason}");
         }
         b.cut();
+        let_go_of_all(&mut b);
         assert_eq!((b.conn.in_flight().calling, b.conn.in_flight().serving), (0, 0));
     }
     assert!(ended > 1_000, "{ended} of 4,000");
@@ -163,7 +172,7 @@ fn some_frame(dice: &mut Dice) -> Frame {
     let total = [dice.next(), u64::from(dice.next() as u16), 1 << 18][dice.below(3)];
     let len = dice.below(300);
     let piece = if dice.one_in(3) { first(len, (len + dice.below(70_000)) as u32) } else { whole(len) };
-    match dice.below(50) {
+    match dice.below(56) {
         0..=3 => call(n, piece),
         4 | 5 => reply(id, piece),
         6 => failed(id, 1 + n),
@@ -176,6 +185,11 @@ fn some_frame(dice: &mut Dice) -> Frame {
         13 => cancel(theirs(n)),
         14 | 15 => push(lane % 4, piece),
         16 => stream_call(n),
+        43 => Frame::Call(crate::frame::Call { stream: dice.one_in(2), ..call_with(n, None) }),
+        44 => Frame::Call(crate::frame::Call { stream: true, ..call_with(n, Some(piece)) }),
+        45 => Frame::End(theirs(n)),
+        46 | 47 => stop(id),
+        48 => item(id, whole(len * 100)),
         // Most do no harm by themselves.
         17..=22 if lane < 4 => credit(scope, total),
         23..=30 if lane < 4 => blocked(scope, total),
@@ -193,6 +207,9 @@ fn a_peer_that_keeps_no_rule_costs_no_more_than_was_granted() {
         let mut raw = Raw::new(&config());
         raw.end.handler = [Handler::Wait, Handler::Echo, Handler::Stubborn, Handler::Busy][dice.below(4)];
         for tag in 0..30 {
+            if dice.one_in(3) {
+                meddle(&mut raw.end, tag, &mut dice);
+            }
             if dice.one_in(5) {
                 let _ = raw.end.open(Ask::of(dice.below(30_000)).tag(tag).within(dice.below(20) as u32 * MS));
             }
@@ -206,7 +223,7 @@ fn a_peer_that_keeps_no_rule_costs_no_more_than_was_granted() {
                 3 => raw.end.conn.rest(),
                 _ => raw.say(some_frame(&mut dice)),
             }
-            check_bound(&raw.end, seed);
+            check_bound(&mut raw.end, seed);
             if raw.end.ended.is_some() {
                 break;
             }
@@ -215,6 +232,7 @@ fn a_peer_that_keeps_no_rule_costs_no_more_than_was_granted() {
         // What it says is always well formed, whatever it heard.
         raw.heard();
         raw.end.cut();
+        let_go_of_all(&mut raw.end);
         let flight = raw.end.conn.in_flight();
         assert_eq!((flight.calling, flight.serving), (0, 0), "seed {seed}");
     }

@@ -17,11 +17,16 @@ mod ledger;
 mod life;
 mod limits;
 mod matrix;
+mod meddle;
+mod model;
 mod not_run;
 mod observer;
 mod pair;
 mod pushes;
 mod raw;
+mod stream_bounds;
+mod stream_rules;
+mod streams;
 mod turns;
 
 use std::collections::{HashSet, VecDeque};

@@ -1,0 +1,111 @@
+//! What a reader that never reads costs (wire 7.12): the credit that its stream was granted, however many streams there are.
+
+use super::halves::Sent;
+use super::pair::Pair;
+use super::*;
+
+const FIRST: usize = 16_384;
+
+fn config(streams: usize) -> Config {
+    Config { max_in_flight: streams as u32, stream_credit: FIRST, max_message: 65_536, ..Config::default() }
+}
+
+/// Uploads into readers that never read, items of both kinds, until nobody can send any more.
+fn fill(streams: usize, len: usize) {
+    let mut pair = Pair::new(&config(streams));
+    pair.b.handler = Handler::Wait;
+    let mut keys = Vec::new();
+    while keys.len() < streams {
+        let Some(key) = pair.a.open_stream(Shape::ClientStream, 1, 0, None) else {
+            pair.drive();
+            continue;
+        };
+        keys.push(key);
+    }
+    pair.drive();
+    let before = pair.to_b.sent;
+    let message = body(1, len);
+    loop {
+        let mut gone = false;
+        for key in &keys {
+            while matches!(pair.a.send(*key, &message), Sent::Gone) {
+                gone = true;
+            }
+            pair.pump();
+        }
+        pair.drive();
+        if !gone {
+            break;
+        }
+    }
+    let (cost, frame) = (64 + len, 10 + len);
+    let items = streams * (FIRST / cost);
+    let blocked = streams * 18;
+    assert_eq!((pair.to_b.sent - before) as usize, items * frame + blocked, "{streams} streams of {len}");
+    let held: u64 =
+        pair.b.conn.serving.streams().map(|s| s.inn.as_ref().map_or(0, |inn| inn.grant.held())).sum();
+    assert_eq!(held as usize, items * cost);
+    assert!(held as usize <= streams * FIRST, "7.12");
+    // Somebody else is held up by none of it.
+    assert!(pair.b.conn.asking.is_empty() && pair.b.conn.turn.is_none());
+}
+
+#[test]
+fn what_is_sent_to_a_reader_that_never_reads_stops_at_the_credit() {
+    for streams in [64, 1_000, 4_096] {
+        fill(streams, 3_000);
+    }
+    fill(64, 0);
+    fill(64, FIRST - 64);
+}
+
+/// One stream alone: `max_in_flight` is at least 64 (wire 4.5), so it is one of them.
+#[test]
+fn a_single_stream_stops_at_its_credit_to_the_byte_and_goes_on_when_it_is_read() {
+    let mut pair = Pair::new(&config(64));
+    pair.b.handler = Handler::Wait;
+    let key = pair.a.open_stream(Shape::Bidi, 1, 0, None).expect("there is room");
+    pair.drive();
+    let theirs = pair.b.calls[0].stream.expect("it has streams");
+    for round in 1..=20 {
+        while matches!(pair.a.send(key, &body(1, 960)), Sent::Gone) {
+            pair.drive();
+        }
+        assert_eq!(
+            pair.a.conn.stream(key).unwrap().out.as_ref().unwrap().account.spent(),
+            round * FIRST as u64
+        );
+        let mut items = VecDeque::new();
+        assert!(matches!(pair.b.read(theirs, &mut items), Read::Items(_)));
+        assert_eq!(items.len(), 16);
+        pair.b.give_back(theirs, FIRST as u64);
+        pair.drive();
+    }
+}
+
+/// Large items are lent for one after the other, and only to who reads.
+#[test]
+fn of_a_thousand_that_offer_more_than_their_credit_only_who_reads_is_lent_it() {
+    let mut pair = Pair::new(&config(1_000));
+    pair.b.handler = Handler::Wait;
+    let keys: Vec<_> = (0..1_000)
+        .map(|tag| pair.a.open_stream(Shape::ClientStream, tag, 0, None).expect("there is room"))
+        .collect();
+    for key in &keys {
+        assert!(matches!(pair.a.send(*key, &body(1, 60_000)), Sent::Offered));
+        pair.drive();
+    }
+    let held = |pair: &mut Pair| -> u64 {
+        pair.b.conn.serving.streams().map(|s| s.inn.as_ref().map_or(0, |inn| inn.grant.held())).sum()
+    };
+    assert_eq!(held(&mut pair), 0);
+    for at in [500, 3, 999] {
+        let theirs = pair.b.calls[at].stream.expect("it has streams");
+        assert!(matches!(pair.b.read(theirs, &mut VecDeque::new()), Read::Wait));
+        pair.drive();
+        assert_eq!(held(&mut pair), 60_064);
+        let mut items = VecDeque::new();
+        assert!(matches!(pair.b.read(theirs, &mut items), Read::Items(_)) && items.len() == 1);
+        pair.b.give_back(theirs, 60_064);
+    }
+}
