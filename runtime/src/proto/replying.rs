@@ -141,6 +141,9 @@ impl Connection {
             // One that is on its way goes first.
             out.pending = None;
             senders = std::mem::take(&mut out.waits);
+            if std::mem::take(&mut out.in_line) {
+                self.senders_in_line.retain(|other| *other != id);
+            }
         }
         self.events.push_back(Event::Readable(id));
         if senders {

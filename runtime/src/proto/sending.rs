@@ -276,6 +276,10 @@ impl Connection {
         let ItemsOut { busy, .. } = *out;
         (out.pending, out.busy, out.finishing) = (None, false, false);
         out.account.forget_promise();
+        if std::mem::take(&mut out.in_line) {
+            self.senders_in_line.retain(|other| *other != id);
+        }
+        let Some(out) = self.stream_of(id).and_then(|stream| stream.out.as_mut()) else { return false };
         // Why the call failed says more than that its callee had stopped reading before.
         match (&out.closed, &why) {
             (None, _) | (Some(Closed::Unwanted(_)), Closed::Failed(_)) => out.closed = Some(why),

@@ -98,3 +98,16 @@ fn headers_over_our_limit_end_their_stream_at_both_ends() {
 fn cancel_ours(number: u32) -> Frame {
     cancel(ours(number))
 }
+
+#[test]
+fn whoever_waits_for_the_write_buffer_and_goes_leaves_the_line() {
+    // Nothing is sent before the other end is ready, and what was opened can be withdrawn.
+    let mut raw = Raw::silent(&small());
+    for tag in 0..100 {
+        let key = raw.end.open_stream(Shape::Bidi, tag, 0, None).expect("there is room");
+        assert!(matches!(raw.end.send(key, &body(1, 9)), Sent::NotNow));
+        assert_eq!(raw.end.conn.senders_in_line.len(), 1);
+        [Half::Sender, Half::Reader].into_iter().for_each(|half| raw.end.let_go(key, half));
+        assert!(raw.end.conn.senders_in_line.is_empty());
+    }
+}
