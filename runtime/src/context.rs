@@ -116,6 +116,12 @@ impl Context {
         self.0.session.peer_addr()
     }
 
+    /// The addresses that a call or push passed through before the [peer](Self::peer_addr), as proxies told them: that of who
+    /// called first comes first. Only as true as who sent them.
+    pub fn forwarded_for(&self) -> impl Iterator<Item = &str> {
+        self.0.block.iter().flat_map(|block| block.forwarded_for.iter().map(Text::as_str))
+    }
+
     /// The method, with the options of its schema; `None` for an unknown route and outside of any call.
     #[must_use]
     pub fn spec(&self) -> Option<&'static MethodSpec> {

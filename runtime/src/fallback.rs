@@ -3,15 +3,19 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::context::{CallCore, Context};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, PushUnderWay};
-use crate::session::Responder;
 use crate::session::streams::StreamHandle;
+use crate::session::{Held, Responder};
 use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
 use crate::{Caller, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
 /// A call or push of a route that nobody serves, not decoded.
+///
+/// A call's bytes count towards `receive_budget` until this is dropped, or was passed on and they have left.
 ///
 /// A call that sends items has an [input](Self::take_input), one that expects items an [output](Self::take_output): the
 /// fallback of such a call sends its answers there, and the bytes that it returns are not looked at.
@@ -22,16 +26,37 @@ pub struct RawCall {
     kind: MethodKind,
     input: Option<RecvStream<Raw>>,
     output: Option<SendStream<Raw>>,
+    /// What its bytes were charged: free again when they are gone.
+    held: Option<Held>,
+}
+
+/// Bytes that are passed on, and what they were charged: they count as long as anybody still has them.
+struct Passing {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Passing {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl RawCall {
     pub(crate) fn of_push(core: &Arc<CallCore>, payload: Raw) -> Self {
-        Self { core: Arc::clone(core), payload, kind: MethodKind::Push, input: None, output: None }
+        Self {
+            core: Arc::clone(core),
+            payload,
+            kind: MethodKind::Push,
+            input: None,
+            output: None,
+            held: None,
+        }
     }
 
     pub(crate) fn of_call(
         core: &Arc<CallCore>,
-        (shape, payload): (Shape, Raw),
+        (shape, payload, held): (Shape, Raw, Option<Held>),
         stream: Option<StreamKey>,
     ) -> Self {
         let handle = stream.map(|key| StreamHandle::new(core.session().shared(), key));
@@ -43,6 +68,7 @@ impl RawCall {
             kind: shape.into(),
             input: input.map(RecvStream::new),
             output: output.map(|handle| SendStream::of_handler(handle, Arc::clone(core))),
+            held,
         }
     }
 
@@ -70,7 +96,7 @@ impl RawCall {
 
     /// The bytes of the message.
     #[must_use]
-    pub fn payload(&self) -> &bytes::Bytes {
+    pub fn payload(&self) -> &Bytes {
         &self.payload.0
     }
 
@@ -94,7 +120,11 @@ impl RawCall {
     }
 
     async fn forward_to(self, ctx: &Context, to: &Caller) -> Result<Raw, Status> {
-        let Self { payload, kind, input, output, .. } = self;
+        let Self { payload, kind, input, output, held, .. } = self;
+        let payload = match held {
+            Some(held) => Raw(Bytes::from_owner(Passing { bytes: payload.0, _held: held })),
+            None => payload,
+        };
         let (to, route) = (to.clone(), ctx.route().to_owned());
         let (metadata, came, from) = (ctx.metadata().clone(), ctx.block(), ctx.peer_addr().to_string());
         let none =
@@ -102,27 +132,29 @@ impl RawCall {
         match kind {
             MethodKind::Unary | MethodKind::Push => {
                 let call = crate::Call::<Raw, Raw>::raw(to, route, payload);
-                let call = call.all_metadata(metadata).forwarding(came, from);
+                let call = call.all_metadata(metadata).forwarding(came, from).no_timeout();
                 let (reply, metadata) = call.with_metadata().await?;
                 ctx.append_reply_metadata(&metadata);
                 Ok(reply)
             }
             MethodKind::ServerStream => {
                 let open = Open::raw(to, route, payload).all_metadata(metadata);
-                pump_server_stream(ctx, open.forwarding(came, from), output.ok_or_else(none)?).await?;
+                pump_server_stream(ctx, open.forwarding(came, from).no_timeout(), output.ok_or_else(none)?)
+                    .await?;
                 Ok(Raw::default())
             }
             MethodKind::ClientStream => {
                 let open = Open::raw(to, route, ()).all_metadata(metadata);
                 let input = input.ok_or_else(none)?;
-                let (reply, metadata) = pump_client_stream(open.forwarding(came, from), input).await?;
+                let (reply, metadata) =
+                    pump_client_stream(open.forwarding(came, from).no_timeout(), input).await?;
                 ctx.append_reply_metadata(&metadata);
                 Ok(reply)
             }
             MethodKind::Bidi => {
                 let open = Open::raw(to, route, ()).all_metadata(metadata);
                 let (input, output) = (input.ok_or_else(none)?, output.ok_or_else(none)?);
-                pump_bidi(ctx, open.forwarding(came, from), input, output).await?;
+                pump_bidi(ctx, open.forwarding(came, from).no_timeout(), input, output).await?;
                 Ok(Raw::default())
             }
         }

@@ -82,6 +82,8 @@ mod message;
 mod metadata;
 pub mod pipeline;
 mod proto;
+#[cfg(feature = "client")]
+mod proxy;
 mod push;
 mod pushes;
 mod queued;
@@ -117,6 +119,8 @@ pub use metadata::{Metadata, MetadataError};
 pub use pipeline::pipeline;
 #[cfg(feature = "macros")]
 pub use protocall_macros::*;
+#[cfg(feature = "client")]
+pub use proxy::Proxy;
 pub use push::Push;
 pub use queued::Queued;
 pub use router::{DuplicateRoute, Router};

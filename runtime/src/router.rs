@@ -10,8 +10,8 @@ use crate::frame::shape::{method_shape, service_shape};
 use crate::frame::{ServiceShape, Services};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, Service};
-use crate::session::Responder;
-use crate::{Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
+use crate::session::{Held, Responder};
+use crate::{Caller, Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
 
 /// Routes to handlers: services, and what to do with routes that nobody serves. Cheap to clone.
 ///
@@ -143,6 +143,29 @@ impl Router {
         self
     }
 
+    /// Passes all calls, streams and pushes of routes that nobody serves here on, undecoded, over one connection for all who
+    /// call. With [`Proxy`](crate::Proxy) each of them has one of its own, over which it can be called back.
+    ///
+    /// ```
+    /// use protocall::{Channel, Error, Router};
+    ///
+    /// fn proxy() -> Result<Router, Error> {
+    ///     Ok(Router::new().forward_to(Channel::builder("tcp://10.0.0.7:7000").connect_lazy()?))
+    /// }
+    /// ```
+    pub fn forward_to(self, upstream: impl Into<Caller>) -> Self {
+        let calls = upstream.into();
+        let pushes = calls.clone();
+        self.fallback(move |_: Context, call: RawCall| {
+            let upstream = calls.clone();
+            async move { call.forward(&upstream).await }
+        })
+        .fallback_push(move |_: Context, push: RawCall| {
+            let upstream = pushes.clone();
+            async move { push.forward_push(&upstream).await }
+        })
+    }
+
     /// The routes that are served, sorted.
     #[must_use]
     pub fn routes(&self) -> Vec<&'static str> {
@@ -172,12 +195,12 @@ impl Router {
     pub(crate) fn unknown_call(
         &self,
         (core, stream): (&Arc<CallCore>, Option<StreamKey>),
-        (shape, payload): (Shape, Raw),
+        (shape, payload, held): (Shape, Raw, Option<Held>),
         responder: Responder,
     ) -> Handling {
         match &self.0.fallback {
             Some(fallback) => {
-                let call = RawCall::of_call(core, (shape, payload), stream);
+                let call = RawCall::of_call(core, (shape, payload, held), stream);
                 fallback.clone().handle(Context::new(core), call, responder)
             }
             None => {

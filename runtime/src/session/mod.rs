@@ -48,7 +48,7 @@ pub(crate) use self::lane::Turn;
 pub(crate) use self::push::Pushed;
 pub(crate) use self::queueing::Fate;
 pub(crate) use self::responder::Responder;
-pub(crate) use self::runs::Runs;
+pub(crate) use self::runs::{Held, Runs};
 pub(crate) use self::state::{Lock, LockGuard, State, Todo};
 pub use self::stats::SessionStats;
 use self::wakers::Place;

@@ -191,7 +191,7 @@ impl Runner {
             FirstPoll::Task => self.begun_tasks = true,
             FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
         }
-        let Inbound { id, route, deadline, block, shape, message, stream, .. } = call;
+        let Inbound { id, route, deadline, block, shape, message, stream, cost } = call;
         let number = id.number();
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
@@ -218,7 +218,10 @@ impl Runner {
                 let call = Incoming { core, payload, responder, stream, pushes: None };
                 target.service.dispatch(target.method, call)
             }
-            None => router.unknown_call((core, stream), (shape, Raw(message)), responder),
+            None => {
+                let held = self.shared.runs.hold(&self.shared, cost);
+                router.unknown_call((core, stream), (shape, Raw(message), held), responder)
+            }
         });
         let Some(future) = pending else { return };
         self.replies = Replies::ToCome;

@@ -169,6 +169,14 @@ impl Runs {
         }
     }
 
+    /// A call that was taken is not handed on yet, but is to be passed on: its cost is the [`Held`]'s to give back, unless it
+    /// was given back already.
+    pub(super) fn hold(&self, shared: &Arc<Shared>, cost: u64) -> Option<Held> {
+        let mut queue = self.queue.lock();
+        queue.freed = queue.freed.checked_sub(cost)?;
+        Some(Held { shared: Arc::clone(shared), cost })
+    }
+
     /// A call was given up that may wait here.
     pub(super) fn stopped_early(&self) {
         self.queue.lock().any_stopped = true;
@@ -281,6 +289,19 @@ impl Runs {
         } else if let Some(runs) = queue.lanes.get_mut(lane as usize) {
             runs.running = Some(Arc::clone(core));
         }
+    }
+}
+
+/// The cost of a call whose bytes are still here, given back when this is dropped (wire 7.5).
+#[derive(Debug)]
+pub(crate) struct Held {
+    shared: Arc<Shared>,
+    cost: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.with_little(|state| state.conn.free_calls(self.cost));
     }
 }
 

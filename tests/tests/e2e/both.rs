@@ -126,7 +126,7 @@ fn storm(runtime: &tokio::runtime::Runtime) {
             assert_eq!((stats.late_replies, stats.dropped_pushes), (0, 0), "{stats:?}");
         }
         assert!(calls.load(Ordering::Relaxed) >= 2 * u64::from(CALLS));
-        let Ends { near, far, channel, server } = ends;
+        let Ends { near, far, channel, server, .. } = ends;
         near.close();
         within(far.closed()).await;
         drop((near, far, channel));

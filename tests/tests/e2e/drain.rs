@@ -210,7 +210,7 @@ async fn serving_ends_only_when_the_last_replies_have_been_written() {
         }
     });
     let wire = within(Relayed::new(&host.router(), 1, |s| s, |c| c)).await;
-    let Ends { near, far, channel, mut server } = wire.ends;
+    let Ends { near, far, channel, mut server, .. } = wire.ends;
     let call = tokio::spawn(echo(&near).echo(message("x")));
     within(enters.recv()).await.unwrap();
     server.shut_down();

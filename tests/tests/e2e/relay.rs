@@ -79,6 +79,6 @@ impl Relayed {
         let builder = channel(Channel::builder("tcp://memory:1").serve(router.clone()));
         let channel = builder.connect_over(near_end).await.unwrap();
         let near = channel.session().await.unwrap();
-        Self { ends: Ends { near, far, channel, server }, to_far, to_near }
+        Self { ends: Ends { near, far, channel, server, proxy: None }, to_far, to_near }
     }
 }

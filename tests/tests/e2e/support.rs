@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocall::{
-    Channel, ChannelBuilder, Context, RecvStream, Report, Router, SendStream, Server, ServerHandle, Session,
-    Status,
+    Channel, ChannelBuilder, Context, Proxy, RecvStream, Report, Router, SendStream, Server, ServerHandle,
+    Session, Status,
 };
 use protocall_tests::proto::echo::v1::{Echo, EchoClient, EchoReply, EchoRequest, EchoServer, RepeatRequest};
 use tokio::sync::oneshot;
@@ -171,6 +171,8 @@ pub(crate) enum Over {
     Tcp,
     Unix,
     Memory,
+    /// TCP to a proxy, and from that to the other end.
+    Proxied,
 }
 
 /// A server that runs.
@@ -219,6 +221,8 @@ pub(crate) struct Ends {
     pub(crate) far: Session,
     pub(crate) channel: Channel,
     pub(crate) server: Running,
+    /// What stands between them, if anything does.
+    pub(crate) proxy: Option<Running>,
 }
 
 impl Ends {
@@ -234,19 +238,36 @@ impl Ends {
         server: impl FnOnce(Server) -> Server,
         channel: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
     ) -> Self {
+        // `PROTOCALL_PROXY=1` has every test that takes TCP run through a proxy.
+        let over = match over {
+            Over::Tcp if std::env::var_os("PROTOCALL_PROXY").is_some() => Over::Proxied,
+            over => over,
+        };
         let listening = server(Server::new(far));
         let server = Running::start(match over {
-            Over::Tcp => listening.listen("tcp://127.0.0.1:0"),
+            Over::Tcp | Over::Proxied => listening.listen("tcp://127.0.0.1:0"),
             Over::Unix => listening.listen(socket_uri()),
             Over::Memory => listening,
         })
         .await;
+        let mut proxy = None;
         let (channel, far) = match over {
             Over::Memory => {
                 let (left, right) = tokio::io::duplex(64 << 10);
                 let far = server.handle.serve_over(right).unwrap();
                 let builder = channel(Channel::builder("tcp://memory:1").serve(near));
                 (builder.connect_over(left).await.unwrap(), far)
+            }
+            Over::Proxied => {
+                let upstream = server.uri.clone();
+                let between = Proxy::new(move |back| Channel::builder(&upstream).serve(back).connect_lazy());
+                let router = Router::new().fallback(between.clone()).fallback_push(between);
+                proxy = Some(Running::start(Server::new(router).listen("tcp://127.0.0.1:0")).await);
+                let uri = proxy.as_ref().map(|proxy| proxy.uri.clone()).unwrap_or_default();
+                let channel = channel(Channel::builder(uri).serve(near)).connect().await.unwrap();
+                // The first call connects the two.
+                channel.call_raw("nobody.Serves/This", "").await.unwrap_err();
+                (channel, server.handle.sessions().pop().unwrap())
             }
             _ => {
                 let builder = channel(Channel::builder(&server.uri).serve(near));
@@ -255,7 +276,7 @@ impl Ends {
             }
         };
         let near = channel.session().await.unwrap();
-        Self { near, far, channel, server }
+        Self { near, far, channel, server, proxy }
     }
 
     /// Each end as the caller.
@@ -313,7 +334,7 @@ pub(crate) async fn each_way<Fut>(host: &Host, body: impl Fn(Session) -> Fut)
 where
     Fut: Future<Output = ()>,
 {
-    for over in [Over::Tcp, Over::Unix, Over::Memory] {
+    for over in [Over::Tcp, Over::Unix, Over::Memory, Over::Proxied] {
         let ends = within(Ends::new(over, host)).await;
         within(body(ends.near.clone())).await;
         within(body(ends.far.clone())).await;

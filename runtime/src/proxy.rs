@@ -1,0 +1,103 @@
+//! A proxy that understands nothing of what passes: each connection that comes in has one upstream, and whatever either end
+//! sends goes on to the other. It is a fallback, so a router can serve some routes itself and pass the rest on.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::session::Lock;
+use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCall, Router, Session, Status};
+
+/// Passes calls, streams and pushes on to an upstream, and those of the upstream back, undecoded.
+///
+/// Each connection that comes in has one upstream of its own, made by its first call or push: so the upstream can call and
+/// push back, and it loses its session when its client goes. If the upstream ends, the client's connection is drained: what
+/// ran is told how it ended, and then the client, who connects anew, gets a new upstream. What needs no way back may share one
+/// connection: [`Router::forward_to`].
+///
+/// Metadata, deadline, trace, codec, priority and status details pass unchanged, cancellation too, and the caller's address
+/// is [added](Context::forwarded_for). A message or item is held until the next hop takes it, and its credit as long: who is
+/// slow slows the sender behind, and nobody else. That a call was not run is passed on where it is certain.
+///
+/// ```
+/// use protocall::{Channel, Proxy, Router};
+///
+/// let proxy = Proxy::new(|back| Channel::builder("tcp://10.0.0.7:7000").serve(back).connect_lazy());
+/// let router = Router::new().fallback(proxy.clone()).fallback_push(proxy);
+/// ```
+#[derive(Clone)]
+pub struct Proxy(Arc<Inner>);
+
+struct Inner {
+    connect: Box<dyn Fn(Router) -> Result<Channel, Error> + Send + Sync>,
+    /// The upstream of each connection that came in and is there.
+    upstreams: Lock<HashMap<Session, Channel>>,
+}
+
+impl Proxy {
+    /// `connect` makes the upstream of a connection, which must serve the router that it is given: that passes on what comes
+    /// back. It is called once a connection; let it connect lazily, so that calls wait for it within their time limits.
+    pub fn new(connect: impl Fn(Router) -> Result<Channel, Error> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner { connect: Box::new(connect), upstreams: Lock::default() }))
+    }
+
+    /// The upstream of whoever calls, for a fallback of your own that passes some calls on.
+    ///
+    /// # Errors
+    /// What making it failed with.
+    pub fn upstream(&self, ctx: &Context) -> Result<Caller, Status> {
+        let session = ctx.session();
+        let mut upstreams = self.0.upstreams.lock();
+        if let Some(upstream) = upstreams.get(&session) {
+            return Ok(upstream.into());
+        }
+        let back = Router::new().forward_to(&session);
+        let upstream = (self.0.connect)(back).map_err(|error| Status::from(error).not_run())?;
+        upstreams.insert(session.clone(), upstream.clone());
+        drop(upstreams);
+        tokio::spawn(Arc::clone(&self.0).watch(session, upstream.clone()));
+        Ok(upstream.into())
+    }
+}
+
+impl Inner {
+    /// Either connection ends with the other.
+    async fn watch(self: Arc<Self>, session: Session, upstream: Channel) {
+        {
+            let (mut ended, mut lost) = (pin!(session.closed()), pin!(upstream.closed()));
+            poll_fn(|cx| {
+                if lost.as_mut().poll(cx).is_ready() {
+                    session.drain();
+                    return Poll::Ready(());
+                }
+                ended.as_mut().poll(cx).map(|_| ())
+            })
+            .await;
+        }
+        // What still runs may have to be passed back.
+        session.closed().await;
+        self.upstreams.lock().remove(&session);
+        upstream.close();
+    }
+}
+
+impl Fallback for Proxy {
+    async fn call(&self, ctx: &Context, call: RawCall) -> Result<Raw, Status> {
+        call.forward(&self.upstream(ctx)?).await
+    }
+}
+
+impl FallbackPush for Proxy {
+    async fn push(&self, ctx: &Context, push: RawCall) -> Result<(), Status> {
+        push.forward_push(&self.upstream(ctx)?).await
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("connections", &self.0.upstreams.lock().len()).finish_non_exhaustive()
+    }
+}
