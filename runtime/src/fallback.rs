@@ -1,7 +1,9 @@
 //! What becomes of routes that nobody serves: values, with their bytes as they came. Called by the router.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -11,7 +13,7 @@ use crate::service::{Handling, PushUnderWay};
 use crate::session::streams::StreamHandle;
 use crate::session::{Held, Responder};
 use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
-use crate::{Caller, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
+use crate::{Caller, Error, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
 /// A call or push of a route that nobody serves, not decoded.
 ///
@@ -169,7 +171,24 @@ impl RawCall {
         let route = context.route().to_owned();
         let push = crate::Push::<Raw>::raw(to.clone(), route, self.payload);
         let push = push.all_metadata(context.metadata().clone());
-        push.forwarding(context.block(), context.peer_addr().to_string()).await
+        let push = push.forwarding(context.block(), context.peer_addr().to_string()).no_timeout();
+        // It waits as long as its lane does. When nobody waits there any more, no longer than a push of our own.
+        let (limit, mut gone) = (to.default_timeout(), pin!(context.cancelled()));
+        let mut push = pin!(push);
+        let mut last = pin!(None);
+        poll_fn(|cx| {
+            if let Poll::Ready(sent) = push.as_mut().poll(cx) {
+                return Poll::Ready(sent);
+            }
+            if last.is_none() && gone.as_mut().poll(cx).is_ready() {
+                last.set(limit.map(tokio::time::sleep));
+            }
+            let Some(sleep) = last.as_mut().as_pin_mut() else { return Poll::Pending };
+            let why = "the connection that it came by has ended, and there was no room in time";
+            let limit = limit.unwrap_or_default();
+            sleep.poll(cx).map(|()| Err(Status::from(Error::NotSent { limit, why }).not_run()))
+        })
+        .await
     }
 }
 

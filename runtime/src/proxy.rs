@@ -14,7 +14,7 @@ use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCal
 /// Passes calls, streams and pushes on to an upstream, and those of the upstream back, undecoded.
 ///
 /// Each connection that comes in has one upstream of its own, made by its first call or push: so the upstream can call and
-/// push back, and it loses its session when its client goes. If the upstream ends, the client's connection is drained: what
+/// push back, and it loses its session when its client goes. If the upstream drains or ends, the client's connection is drained: what
 /// ran is told how it ended, and then the client, who connects anew, gets a new upstream. What needs no way back may share one
 /// connection: [`Router::forward_to`].
 ///
@@ -64,12 +64,12 @@ impl Proxy {
 }
 
 impl Inner {
-    /// Either connection ends with the other.
+    /// Either connection ends with the other. What came and was taken is passed on before.
     async fn watch(self: Arc<Self>, session: Session, upstream: Channel) {
         {
-            let (mut ended, mut lost) = (pin!(session.closed()), pin!(upstream.closed()));
+            let (mut ended, mut drains) = (pin!(session.closed()), pin!(upstream.takes_no_calls()));
             poll_fn(|cx| {
-                if lost.as_mut().poll(cx).is_ready() {
+                if drains.as_mut().poll(cx).is_ready() {
                     session.drain();
                     return Poll::Ready(());
                 }
@@ -77,10 +77,10 @@ impl Inner {
             })
             .await;
         }
-        // What still runs may have to be passed back.
         session.closed().await;
+        session.shared().runs.finished().await;
         self.upstreams.lock().remove(&session);
-        upstream.close();
+        upstream.drain();
     }
 }
 

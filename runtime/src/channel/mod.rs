@@ -116,16 +116,34 @@ impl Channel {
     /// # }
     /// ```
     pub async fn closed(&self) -> Reason {
-        let session = loop {
+        self.connected().await.closed().await
+    }
+
+    /// Waits until the connection, or the first one, takes no calls any more.
+    pub(crate) async fn takes_no_calls(&self) {
+        self.connected().await.takes_no_calls().await;
+    }
+
+    /// The connection that stands, or was last.
+    async fn connected(&self) -> Session {
+        loop {
             // Made before it looks, so that it misses nothing.
             let connected = self.0.connected.notified();
             let session = self.0.session.lock().clone();
             match session {
-                Some(session) => break session,
+                Some(session) => return session,
                 None => connected.await,
             }
-        };
-        session.closed().await
+        }
+    }
+
+    /// Begins to drain the connection, if there is one: the other end is told to open no more calls, what either has opened is
+    /// finished, then it closes. The next call connects again.
+    pub fn drain(&self) {
+        let session = self.0.session.lock().clone();
+        if let Some(session) = session {
+            session.drain();
+        }
     }
 
     /// Closes the connection for all clones: open calls fail. The next call connects again.

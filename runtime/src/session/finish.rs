@@ -1,15 +1,12 @@
 //! What a server waits for on its way out beside the calls: pushes that were taken, and what handlers detached.
 
-#[cfg(feature = "server")]
 use std::future::poll_fn;
 use std::sync::Arc;
-#[cfg(feature = "server")]
 use std::task::Poll;
 use std::task::Waker;
 
 use super::Shared;
 use super::runs::Runs;
-#[cfg(feature = "server")]
 use super::wakers::Place;
 
 impl Runs {
@@ -20,7 +17,6 @@ impl Runs {
     }
 
     /// Waits until no push runs, or waits to, and what handlers detached is done.
-    #[cfg(feature = "server")]
     pub(crate) async fn finished(&self) {
         struct Waits<'a>(&'a Runs, Place);
         impl Drop for Waits<'_> {

@@ -249,6 +249,21 @@ impl Session {
         .await
     }
 
+    /// Waits until no new calls have a chance: the other end drains, or the connection is over.
+    #[cfg(feature = "client")]
+    pub(crate) async fn takes_no_calls(&self) {
+        let mut waits = Watching::new(self);
+        poll_fn(|cx| {
+            let mut state = self.0.state.lock();
+            if !state.conn.takes_calls() {
+                return Poll::Ready(());
+            }
+            state.watchers.wait(&mut waits.place, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Whether new calls have a chance: the connection stands, and the other end does not drain.
     #[cfg(feature = "client")]
     pub(crate) fn takes_calls(&self) -> bool {

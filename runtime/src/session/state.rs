@@ -195,6 +195,7 @@ impl State {
                     self.takes_calls.store(false, Ordering::Release);
                     self.waiters.recheck_all(&mut todo.wakes);
                     self.pushers.wake_all(&mut todo.wakes);
+                    self.watchers.wake_all(&mut todo.wakes);
                     self.pusher_left = true;
                 }
                 Event::Auth(_) => {}

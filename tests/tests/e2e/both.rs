@@ -126,11 +126,14 @@ fn storm(runtime: &tokio::runtime::Runtime) {
             assert_eq!((stats.late_replies, stats.dropped_pushes), (0, 0), "{stats:?}");
         }
         assert!(calls.load(Ordering::Relaxed) >= 2 * u64::from(CALLS));
-        let Ends { near, far, channel, server, .. } = ends;
+        let Ends { near, far, channel, server, proxy } = ends;
         near.close();
         within(far.closed()).await;
         drop((near, far, channel));
         within(server.report()).await;
+        if let Some(proxy) = proxy {
+            within(proxy.report()).await;
+        }
         until(|| tasks.num_alive_tasks() <= before).await;
     });
 }

@@ -13,6 +13,7 @@ mod lanes;
 mod limits;
 mod peers;
 mod pipeline;
+mod proxied;
 mod pushes;
 mod queued;
 mod quiet;

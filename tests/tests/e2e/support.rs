@@ -266,7 +266,7 @@ impl Ends {
                 let uri = proxy.as_ref().map(|proxy| proxy.uri.clone()).unwrap_or_default();
                 let channel = channel(Channel::builder(uri).serve(near)).connect().await.unwrap();
                 // The first call connects the two.
-                channel.call_raw("nobody.Serves/This", "").await.unwrap_err();
+                let _ = channel.call_raw("nobody.Serves/This", "").await;
                 (channel, server.handle.sessions().pop().unwrap())
             }
             _ => {

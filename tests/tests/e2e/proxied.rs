@@ -1,0 +1,243 @@
+//! A proxy that understands nothing stands between the two ends.
+
+use std::sync::{Arc, Mutex};
+
+use protocall::{Caller, Channel, Code, Context, Raw, RawCall, Router, Server};
+use protocall_tests::proto::echo::v1::{EchoClient, RepeatRequest};
+
+use super::support::*;
+
+#[tokio::test]
+async fn pushes_pass_in_order_both_ways_with_calls_between() {
+    let seen: [Arc<Mutex<Vec<u32>>>; 2] = Default::default();
+    let host = |which: usize| {
+        let seen = Arc::clone(&seen[which]);
+        host()
+            .on_note(move |_, payload| {
+                let seen = Arc::clone(&seen);
+                async move {
+                    seen.lock().unwrap().push(u32::from_be_bytes(payload[..4].try_into().unwrap()));
+                    Ok(())
+                }
+            })
+            .router()
+    };
+    let ends = Ends::with(Over::Proxied, host(0), host(1), |s| s, |c| c).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for session in ends.both() {
+        let client = echo(&session);
+        tasks.spawn(async move {
+            for number in 0..2_000u32 {
+                let mut payload = number.to_be_bytes().to_vec();
+                payload.resize(if number % 500 == 499 { 300_000 } else { 4 }, 0);
+                client.note(message(payload)).await.unwrap();
+            }
+        });
+        for _ in 0..64 {
+            let client = echo(&session);
+            tasks.spawn(async move {
+                for _ in 0..50 {
+                    client.echo(message("x")).await.unwrap();
+                }
+            });
+        }
+    }
+    within(async {
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap()
+        }
+    })
+    .await;
+    for seen in &seen {
+        until(|| seen.lock().unwrap().len() == 2_000).await;
+        assert!(seen.lock().unwrap().iter().copied().eq(0..2_000));
+    }
+}
+
+/// Gives back what comes, in every shape, whatever it is; and who asked, as proxies told it.
+fn anything() -> Router {
+    Router::new().fallback(|ctx: Context, mut call: RawCall| async move {
+        let from = ctx.forwarded_for().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        ctx.reply_metadata("from", from);
+        let mut gathered = Vec::from(&call.payload()[..]);
+        let (input, output) = (call.take_input(), call.take_output());
+        if let (None, Some(mut output)) = (&input, output) {
+            for byte in gathered {
+                output.send(Raw::from(vec![byte])).await?;
+            }
+            return Ok(Raw::default());
+        }
+        if let Some(mut input) = input {
+            while let Some(item) = input.next().await? {
+                gathered.extend_from_slice(&item.0);
+            }
+        }
+        Ok(Raw::from(gathered))
+    })
+}
+
+const NO_PROTOBUF: &[u8] = b"\xff\xff\xff no protobuf \x00";
+
+#[tokio::test]
+async fn what_is_no_protobuf_passes_and_brings_the_callers_address() {
+    let ends = Ends::with(Over::Proxied, Router::new(), anything(), |s| s, |c| c).await;
+    let caller = Caller::from(&ends.near);
+    let call = caller.call_raw("some.v1.Thing/Do", NO_PROTOBUF).with_metadata();
+    let (reply, metadata) = within(call).await.unwrap();
+    assert_eq!(reply.0, NO_PROTOBUF);
+    let from = metadata.get_str("from").unwrap();
+    assert!(from.starts_with("127.0.0.1:") && !from.contains(' '), "{from}");
+
+    let mut stream = caller.server_stream_raw("some.v1.Thing/Down", NO_PROTOBUF).await.unwrap();
+    for byte in NO_PROTOBUF {
+        assert_eq!(within(stream.next()).await.unwrap().unwrap().0, vec![*byte]);
+    }
+    assert!(within(stream.next()).await.unwrap().is_none());
+
+    let (mut out, reply) = caller.client_stream_raw("some.v1.Thing/Up").await.unwrap();
+    for _ in 0..3 {
+        within(out.send(Raw::from(NO_PROTOBUF))).await.unwrap();
+    }
+    out.finish().await.unwrap();
+    assert_eq!(within(reply).await.unwrap().0, NO_PROTOBUF.repeat(3));
+    ends.idle().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_dies_ends_every_kind_of_call_once_at_both_ends() {
+    let (dropped, mut drops) = tokio::sync::mpsc::channel(16);
+    let host = host()
+        .on_call({
+            let dropped = dropped.clone();
+            move |_, _| {
+                let guard = Guard::new(&dropped, "call");
+                async move {
+                    let _guard = guard;
+                    std::future::pending().await
+                }
+            }
+        })
+        .on_gather({
+            let dropped = dropped.clone();
+            move |_, mut input| {
+                let guard = Guard::new(&dropped, "gather");
+                async move {
+                    let _guard = guard;
+                    while input.next().await?.is_some() {}
+                    panic!("half an upload looks whole");
+                }
+            }
+        })
+        .on_converse(move |_, mut input, out| {
+            let guard = Guard::new(&dropped, "converse");
+            async move {
+                let (_guard, _out) = (guard, out);
+                while input.next().await?.is_some() {}
+                panic!("half a conversation looks whole");
+            }
+        });
+    let mut ends = Ends::new(Over::Proxied, &host).await;
+    for caller in ends.both() {
+        let client = echo(&caller);
+        let call = tokio::spawn(client.echo(message("x")));
+        let mut down = client.repeat(RepeatRequest { payload: "x".into(), times: u32::MAX }).await.unwrap();
+        within(down.next()).await.unwrap().unwrap();
+        let (mut up, reply) = client.gather().await.unwrap();
+        within(up.send(message("half"))).await.unwrap();
+        let (mut there, back) = client.converse().await.unwrap();
+        within(there.send(message("half"))).await.unwrap();
+        let other = if caller == ends.near { &ends.far } else { &ends.near };
+        until(|| other.stats().calls_in == 4).await;
+        if caller == ends.near {
+            drop((call, down, up, reply, there, back));
+            // Not yet: this time the caller has gone, and all of it is given up.
+            for _ in 0..3 {
+                within(drops.recv()).await.unwrap();
+            }
+            ends.idle().await;
+            continue;
+        }
+        within(ends.proxy.take().unwrap().kill()).await;
+        for status in [
+            within(call).await.unwrap().map(|_| ()).unwrap_err(),
+            within(async {
+                loop {
+                    if let Err(status) = down.next().await {
+                        break status;
+                    }
+                }
+            })
+            .await,
+            within(reply).await.map(|_| ()).unwrap_err(),
+            within(async {
+                let mut back = back;
+                back.next().await.map(|_| ()).unwrap_err()
+            })
+            .await,
+        ] {
+            assert_eq!((status.code(), status.may_have_run()), (Code::UNAVAILABLE, true), "{status:?}");
+        }
+        for _ in 0..3 {
+            within(drops.recv()).await.unwrap();
+        }
+        assert!(within(up.send(message("more"))).await.is_err());
+    }
+    for session in ends.both() {
+        within(session.closed()).await;
+        until(|| session.stats().calls_in + session.stats().calls_out == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_gets_a_new_upstream_when_its_own_has_drained() {
+    let ends = Ends::new(Over::Proxied, &host()).await;
+    let client = EchoClient::new(&ends.channel);
+    within(client.echo(message("x"))).await.unwrap();
+    ends.far.drain();
+    within(ends.far.closed()).await;
+    within(ends.near.closed()).await;
+    // It connects anew, and so does the proxy behind it.
+    within(client.echo(message("y"))).await.unwrap();
+    until(|| ends.server.handle.sessions().len() == 1).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_upstream_counts_towards_the_receive_budget() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let inside = Arc::clone(&gate);
+    let upstream = host().on_call(move |_, payload| {
+        let gate = Arc::clone(&inside);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok(payload)
+        }
+    });
+    let server = Server::new(upstream.router()).max_in_flight(64).listen("tcp://127.0.0.1:0");
+    let server = Running::start(server).await;
+    let uri = server.uri.clone();
+    let upstream = Channel::builder(uri).connect().await.unwrap();
+    let budget = 5 << 20;
+    let proxy = Server::new(Router::new().forward_to(&upstream)).receive_budget(budget);
+    let proxy = Running::start(proxy.listen("tcp://127.0.0.1:0")).await;
+    let channel = Channel::connect(&proxy.uri).await.unwrap();
+    let client = EchoClient::new(&channel);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..64 + 40 {
+        calls.spawn(client.echo(message(vec![7; 200_000])).no_timeout());
+    }
+    // 64 are upstream; of the others the proxy has taken no more than its budget.
+    let held = || proxy.handle.sessions()[0].stats();
+    until(|| upstream_has(&server, 64) && held().held_bytes > budget as u64 - 400_000).await;
+    assert!(held().held_bytes <= budget as u64, "{:?}", held());
+    let taken = held().calls_in;
+    assert!(taken < 64 + 30, "{taken} were taken");
+    gate.add_permits(200);
+    while let Some(done) = within(calls.join_next()).await {
+        assert_eq!(done.unwrap().unwrap().payload.len(), 200_000);
+    }
+    until(|| held().held_bytes == 0).await;
+}
+
+fn upstream_has(server: &Running, calls: usize) -> bool {
+    server.handle.sessions().first().is_some_and(|session| session.stats().calls_in == calls)
+}
