@@ -60,7 +60,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("proxy LISTEN UPSTREAM [SERVICE=UPSTREAM]... or proxy --demo".into()),
     };
     let services = args[2..].iter().map(|arg| {
-        let (service, upstream) = arg.split_once('=').ok_or(format!("`{arg}` is not SERVICE=UPSTREAM"))?;
+        let pair = arg.split_once('=');
+        let (service, upstream) = pair.ok_or_else(|| format!("`{arg}` is not SERVICE=UPSTREAM"))?;
         Ok((service.to_owned(), upstream.to_owned()))
     });
     let services = services.collect::<Result<_, String>>()?;
@@ -133,8 +134,9 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
     println!("   client: told that {}", news.recv().await.unwrap_or_default());
 
     println!("4. What nobody serves is told as if there were no proxy");
-    let status = Caller::from(&channel).call_raw("quickstart.v1.Greeter/Hum", "").await.unwrap_err();
-    println!("   {}, not run: {}", status.code(), !status.may_have_run());
+    if let Err(status) = Caller::from(&channel).call_raw("quickstart.v1.Greeter/Hum", "").await {
+        println!("   {}, not run: {}", status.code(), !status.may_have_run());
+    }
     Ok(())
 }
 

@@ -176,6 +176,18 @@ impl Connection {
         }
     }
 
+    /// The reader of our call's items wants no more of them, but the end of the call.
+    pub(crate) fn stop_items(&mut self, key: StreamKey, code: u32) {
+        let id = key.id;
+        let Some(inn) = self.stream(key).and_then(|stream| stream.inn.as_mut()) else { return };
+        let told = inn.discards();
+        inn.unread();
+        if !told && self.is_ours(id) && self.calling.is_open(id.number()) {
+            self.say_stop(id, code);
+        }
+        self.raise_stream(id);
+    }
+
     /// Whether the caller of the peer's call may still send items.
     fn takes_items(&mut self, id: CallId) -> bool {
         self.serving.running(id.number()).is_some_and(|served| !served.caller_ended)

@@ -193,6 +193,11 @@ impl StreamHandle {
         self.shared.with(|state| state.conn.stop_reading(self.key, code.number()));
     }
 
+    /// As [`stop`](Self::stop), and the half stays to see the end of the call.
+    pub(crate) fn stop_items(&self, code: Code) {
+        self.shared.with(|state| state.conn.stop_items(self.key, code.number()));
+    }
+
     /// False: it is too late for them.
     pub(crate) fn send_headers(&self, block: Bytes) -> Result<bool, Status> {
         self.shared.with(|state| {

@@ -44,13 +44,18 @@ async fn answer_with<R: Message>(
     mut input: RecvStream<R>,
     mut out: SendStream<R>,
 ) -> Result<(), Status> {
-    let metadata = input.metadata().await?;
-    if !metadata.is_empty() {
+    if let Some(metadata) = metadata_while_wanted(&mut input, &out).await? {
         ctx.append_reply_metadata(&metadata);
         out.begin()?;
     }
-    while let Some(item) = next_wanted(&mut input, &out).await? {
-        out.send(item).await?;
+    loop {
+        match next_wanted(&mut input, &out).await {
+            Next::Item(item) => drop(out.send(item).await),
+            // Nobody wants more of them, but the call goes on: how it ends counts.
+            Next::Unwanted(why) => input.stop_items(why.code()),
+            Next::End => break,
+            Next::Failed(status) => return Err(status),
+        }
     }
     if let Some(metadata) = input.trailing_metadata() {
         ctx.append_reply_metadata(metadata);
@@ -58,30 +63,58 @@ async fn answer_with<R: Message>(
     Ok(())
 }
 
+/// What the other end begins its answer with, if anything, while whoever it goes to wants more.
+async fn metadata_while_wanted<T: Message>(
+    input: &mut RecvStream<T>,
+    out: &SendStream<T>,
+) -> Result<Option<Metadata>, Status> {
+    let (mut closed, mut metadata) = (pin!(out.closed()), pin!(input.metadata()));
+    poll_fn(|cx| match closed.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(Ok(None)),
+        Poll::Pending => {
+            metadata.as_mut().poll(cx).map_ok(|metadata| Some(metadata).filter(|m| !m.is_empty()))
+        }
+    })
+    .await
+}
+
 /// The requests of a stream become those of another. How that is answered tells the rest.
 async fn pass_on<Q: Message>(mut input: RecvStream<Q>, mut out: SendStream<Q>) {
     loop {
         match next_wanted(&mut input, &out).await {
-            Ok(Some(item)) => {
-                if out.send(item).await.is_err() {
-                    return;
-                }
-            }
-            Ok(None) => return drop(out.finish().await),
-            Err(status) => return out.reset(&status),
+            Next::Item(item) => drop(out.send(item).await),
+            Next::End => return drop(out.finish().await),
+            Next::Unwanted(why) => return input.stop(why.code()),
+            Next::Failed(status) => return out.reset(&status),
         }
     }
 }
 
+/// What is to be done next for one way of items.
+enum Next<T> {
+    Item(T),
+    End,
+    /// The other end takes no more of them.
+    Unwanted(Status),
+    Failed(Status),
+}
+
 /// The next item, while whoever it goes to wants more.
-async fn next_wanted<T: Message>(
-    input: &mut RecvStream<T>,
-    out: &SendStream<T>,
-) -> Result<Option<T>, Status> {
+async fn next_wanted<T: Message>(input: &mut RecvStream<T>, out: &SendStream<T>) -> Next<T> {
     let mut closed = pin!(out.closed());
-    poll_fn(|cx| match input.poll_next_item(cx) {
-        Poll::Pending => closed.as_mut().poll(cx).map(Err),
-        next => next,
+    let mut stopped = input.is_stopped();
+    poll_fn(|cx| {
+        if !stopped {
+            if let Poll::Ready(why) = closed.as_mut().poll(cx) {
+                stopped = true;
+                return Poll::Ready(Next::Unwanted(why));
+            }
+        }
+        input.poll_next_item(cx).map(|next| match next {
+            Ok(Some(item)) => Next::Item(item),
+            Ok(None) => Next::End,
+            Err(status) => Next::Failed(status),
+        })
     })
     .await
 }

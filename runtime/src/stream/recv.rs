@@ -54,6 +54,8 @@ struct Reading {
     /// How it ended, and the metadata that came at the end.
     end: Option<Result<Box<Metadata>, Status>>,
     item_timeout: Option<Duration>,
+    /// It asked for no more items, and waits for the end.
+    stopped: bool,
     /// A `Stream` has said that it is over.
     #[cfg(feature = "futures")]
     told: bool,
@@ -68,6 +70,7 @@ impl<T> RecvStream<T> {
             step: 0,
             end: None,
             item_timeout: None,
+            stopped: false,
             #[cfg(feature = "futures")]
             told: false,
         };
@@ -118,6 +121,20 @@ impl<T> RecvStream<T> {
         }
         self.state.let_go();
     }
+
+    /// Asks for no more items, and goes on to the end of the call.
+    pub(super) fn stop_items(&mut self, code: Code) {
+        self.state.stopped = true;
+        let rest = self.state.rest();
+        if let Some(handle) = &self.state.handle {
+            handle.handed_on(rest);
+            handle.stop_items(code);
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state.stopped
+    }
 }
 
 impl<T: Message> RecvStream<T> {
@@ -164,10 +181,14 @@ impl<T: Message> RecvStream<T> {
 }
 
 impl Reading {
+    fn rest(&mut self) -> u64 {
+        let items = std::mem::take(&mut self.items);
+        std::mem::take(&mut self.held) + items.iter().map(cost_of_item).sum::<u64>()
+    }
+
     fn let_go(&mut self) {
         if let Some(handle) = self.handle.take() {
-            let rest: u64 = std::mem::take(&mut self.items).iter().map(cost_of_item).sum();
-            handle.handed_on(std::mem::take(&mut self.held) + rest);
+            handle.handed_on(self.rest());
             handle.let_go(Half::Reader);
         }
     }

@@ -86,7 +86,7 @@ async fn what_is_no_protobuf_passes_and_brings_the_callers_address() {
     let (reply, metadata) = within(call).await.unwrap();
     assert_eq!(reply.0, NO_PROTOBUF);
     let from = metadata.get_str("from").unwrap();
-    assert!(from.starts_with("127.0.0.1:") && !from.contains(' '), "{from}");
+    assert!(from.starts_with("tcp://127.0.0.1:") && !from.contains(' '), "{from}");
 
     let mut stream = caller.server_stream_raw("some.v1.Thing/Down", NO_PROTOBUF).await.unwrap();
     for byte in NO_PROTOBUF {
