@@ -149,7 +149,8 @@ async fn a_proxy_that_dies_ends_every_kind_of_call_once_at_both_ends() {
         let other = if caller == ends.near { &ends.far } else { &ends.near };
         until(|| other.stats().calls_in == 4).await;
         if caller == ends.near {
-            drop((call, down, up, reply, there, back));
+            call.abort();
+            drop((down, up, reply, there, back));
             // Not yet: this time the caller has gone, and all of it is given up.
             for _ in 0..3 {
                 within(drops.recv()).await.unwrap();
