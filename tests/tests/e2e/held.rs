@@ -57,13 +57,9 @@ async fn a_call_that_was_held_back_is_run_and_answered_though_handles_act_meanwh
             calls.spawn(echo(&ends.near).echo(message("held")).no_timeout());
         }
         until(|| ends.far.stats().calls_in >= 20 || ran.load(Ordering::SeqCst) > large).await;
-        // None of them is run while too much waits to be written: if one was, the driver took that batch only now.
-        match ran.load(Ordering::SeqCst) <= large {
-            true => held += 1,
-            false => {
-                assert!(ends.far.stats().unsent_bytes <= 8 * SEND_BUFFER, "too much waits to be written")
-            }
-        }
+        // None of them is run while too much waits to be written. If one was, the driver took that batch only now, and large
+        // ones may have come after it.
+        held += usize::from(ran.load(Ordering::SeqCst) <= large);
         to_near.go();
         while let Some(answered) = within(calls.join_next()).await {
             answered.unwrap().unwrap();
