@@ -11,12 +11,15 @@ use crate::table::{Table, number};
 const NUMBERS: [u64; 2] = [2_000, 12_000];
 
 /// A name, and what `bench-count` is told but for the number.
-const CASES: [(&str, [&str; 3]); 5] = [
+const CASES: [(&str, [&str; 3]); 8] = [
     ("a call, 1 in flight", ["call", "1", "110"]),
     ("a call, 64 in flight", ["call", "64", "110"]),
     ("a call, 1,024 in flight", ["call", "1024", "110"]),
     ("a call of 4 KiB, 64 in flight", ["call", "64", "4096"]),
     ("a push", ["push", "1", "110"]),
+    ("an item to the server", ["up", "1", "110"]),
+    ("an item from the server", ["down", "1", "110"]),
+    ("an item there and back", ["both", "1", "110"]),
 ];
 
 pub fn count() -> Result<ExitCode, Error> {

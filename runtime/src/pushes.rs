@@ -139,7 +139,7 @@ impl Drop for PushesIn {
                 self.context.session().shared().push_failed();
             }
         }
-        self.turn.put_back(std::mem::replace(&mut self.messages, Messages::None));
+        self.turn.put_back(std::mem::replace(&mut self.messages, Messages::None), self.route);
     }
 }
 

@@ -11,8 +11,8 @@ use super::fields::Body;
 use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag, kind};
 use super::hello::HELLO_LIMIT;
 use super::{
-    Bind, Call, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, Ping, Pong, Push, PushRun,
-    Reply, Reset, Stop,
+    Bind, Call, CallId, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, ItemRun, Ping, Pong,
+    Push, PushRun, Reply, Reset, Stop,
 };
 
 /// Splits frames off a buffer.
@@ -67,8 +67,7 @@ impl Decoder {
         self.needed
     }
 
-    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`; a run of pushes counts as
-    /// one. True: there may be more.
+    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`; a run counts as one. True: there may be more.
     ///
     /// Many at a time, because a frame is large for a value: from here it goes straight to where it waits.
     pub(crate) fn decode_most(
@@ -123,9 +122,9 @@ impl Decoder {
         };
         let body_end = end - self.check_flags(header, defined, &buf[..end])?;
         check_id(header)?;
-        if header.kind == kind::PUSH && header.flags == 0 && !self.copies {
-            if let Some(run) = PushRun::take(buf, end, self.frame_limit) {
-                frames.push(Frame::Pushes(run));
+        if header.flags == 0 && !self.copies {
+            if let Some(run) = take_run(header, buf, (end, self.frame_limit))? {
+                frames.push(run);
                 return Ok(true);
             }
         }
@@ -221,6 +220,20 @@ fn check_id(header: Header) -> Result<(), FrameError> {
         return Err(FrameError::malformed("2.7", text));
     }
     Ok(())
+}
+
+/// The frames that are taken as one with the first, which ends at `end`, if it is of a kind that comes so.
+#[inline]
+fn take_run(
+    header: Header,
+    buf: &mut BytesMut,
+    (end, limit): (usize, u32),
+) -> Result<Option<Frame>, FrameError> {
+    Ok(match header.kind {
+        kind::PUSH => PushRun::take(buf, end, limit).map(Frame::Pushes),
+        kind::ITEM => ItemRun::take(buf, CallId::decode(header.id)?, end, limit).map(Frame::Items),
+        _ => None,
+    })
 }
 
 /// The kinds that share the buffer. Those of small calls and pushes are put down where they are made: a frame that

@@ -50,6 +50,12 @@ impl Frame {
                     Self::Push(push).encode(out);
                 }
             }
+            Self::Items(run) => {
+                let mut run = run.clone();
+                while let Some(item) = run.next_item() {
+                    Self::Item(item).encode(out);
+                }
+            }
             Self::Pad => Header::connection(kind::PAD).put(0, 0, out),
         }
     }

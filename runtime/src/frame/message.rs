@@ -21,6 +21,11 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
+    /// All of a message.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { missing: 0, fragmented: false, compressed: false, bytes }
+    }
+
     #[inline]
     pub(super) fn decode(header: Header, mut body: Body<'_>) -> Result<Self, FrameError> {
         // wire 3.3: with FRAGMENTED u32 total and the first piece, else the whole message.

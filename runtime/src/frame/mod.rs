@@ -37,6 +37,7 @@ mod ping;
 mod push;
 mod reply;
 mod route;
+mod run;
 mod services;
 mod settings;
 pub(crate) mod shape;
@@ -54,12 +55,13 @@ pub(crate) use self::go_away::{GoAway, Taken};
 pub(crate) use self::header::{withdraw, withdraw_all};
 pub(crate) use self::hello::Hello;
 pub(crate) use self::id::{CallId, Role};
-pub(crate) use self::item::{Headers, Item, ItemHead};
+pub(crate) use self::item::{Headers, Item, ItemHead, ItemRun, PlainItem};
 pub(crate) use self::message::{Outline, Piece};
 pub(crate) use self::ping::{Ping, Pong};
 pub(crate) use self::push::{PlainHead, Push, PushHead, PushRun};
 pub(crate) use self::reply::{Reply, ReplyHead, ReplyStatus, STATUS_TEXT_LIMIT, StatusHead};
 pub(crate) use self::route::{Bind, ROUTE_LIMIT, RouteOut, RouteRef};
+pub(crate) use self::run::Run;
 pub(crate) use self::services::{ServiceShape, Services};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::text::Text;
@@ -99,6 +101,8 @@ pub(crate) enum Frame {
     Push(Push),
     /// More than one, as they came (wire 10.1).
     Pushes(PushRun),
+    /// More than one, as they came (wire 9.1).
+    Items(ItemRun),
     /// PAD, and every ignorable kind that this version does not know (wire 2.2): skip it.
     Pad,
 }
@@ -118,7 +122,7 @@ impl Frame {
             Self::Blocked(_) => "BLOCKED",
             Self::Call(_) => "CALL",
             Self::Reply(_) => "REPLY",
-            Self::Item(_) => "ITEM",
+            Self::Item(_) | Self::Items(_) => "ITEM",
             Self::Fragment(_) => "FRAGMENT",
             Self::Headers(_) => "HEADERS",
             Self::End(_) => "END",

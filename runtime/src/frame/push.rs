@@ -1,12 +1,13 @@
 //! PUSH: a message without an answer, in a lane (wire 10); and many of them as one.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::FrameError;
 use super::fields::Body;
-use super::header::{FIXED, HEADER, Header, LENGTH, kind};
+use super::header::{HEADER, Header, LENGTH, kind};
 use super::message::{BlockOut, Outline, Piece, decode_block};
 use super::route::{RouteOut, RouteRef};
+use super::run::Run;
 
 /// A push as it was read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,17 +33,12 @@ impl Push {
     }
 }
 
-/// Pushes of one bound route that came one after the other in one lane, with nothing beside their messages: most of those
-/// that come fast. They stay as they were received, so that none is moved by itself from here to its handler.
+/// Pushes of one bound route that came one after the other in one lane, with nothing beside their messages.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct PushRun {
     pub(crate) lane: u32,
     pub(crate) route: u16,
-    pub(crate) count: u32,
-    /// The bytes of the longest message.
-    pub(crate) longest: u32,
-    /// The whole frames.
-    frames: Bytes,
+    pub(crate) messages: Run,
 }
 
 /// What each frame of a run has ahead of its message: a header and the route's number.
@@ -53,59 +49,19 @@ impl PushRun {
     /// frame ends, which is a PUSH without flags; frames are at most `limit` long.
     #[inline]
     pub(super) fn take(buf: &mut BytesMut, end: usize, limit: u32) -> Option<Self> {
-        let head = *buf.get(LENGTH..HEAD)?.first_chunk::<{ HEAD - LENGTH }>()?;
-        let (mut end, mut count, mut longest) = (end, 1, end.checked_sub(HEAD)?);
-        while let Some(next) = buf.get(end..).and_then(|rest| rest.first_chunk::<HEAD>()) {
-            let length = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
-            if next[LENGTH..] != head || length > limit || (length as usize) < FIXED + 2 {
-                break;
-            }
-            // No overflow: the length is within the limit.
-            let stop = end + LENGTH + length as usize;
-            if stop > buf.len() {
-                break;
-            }
-            longest = longest.max(stop - end - HEAD);
-            end = stop;
-            count += 1;
-        }
-        if count < 2 {
-            return None;
-        }
-        let [_, _, lane @ .., high, low] = head;
+        let &[_, _, _, _, _, _, a, b, c, d, high, low] = buf.first_chunk::<HEAD>()?;
+        let messages = Run::take::<HEAD>(buf, end, limit)?;
         Some(Self {
-            lane: u32::from_be_bytes(lane),
+            lane: u32::from_be_bytes([a, b, c, d]),
             route: u16::from_be_bytes([high, low]),
-            count,
-            // Within the limit of a frame.
-            longest: longest as u32,
-            frames: buf.split_to(end).freeze(),
+            messages,
         })
-    }
-
-    /// The bytes of all messages.
-    pub(crate) fn total(&self) -> usize {
-        self.frames.len() - HEAD * self.count as usize
-    }
-
-    /// The next message.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<Bytes> {
-        let length = u32::from_be_bytes(*self.frames.first_chunk()?) as usize;
-        let message = (LENGTH + length).checked_sub(HEAD)?;
-        if self.frames.len() < HEAD + message {
-            return None;
-        }
-        self.count -= 1;
-        self.frames.advance(HEAD);
-        Some(self.frames.split_to(message))
     }
 
     /// The next push by itself.
     pub(crate) fn next_push(&mut self) -> Option<Push> {
         let (lane, route) = (self.lane, RouteRef::Number(self.route));
-        let bytes = self.next()?;
-        let message = Piece { missing: 0, fragmented: false, compressed: false, bytes };
+        let message = Piece::whole(self.messages.next()?);
         Some(Push { lane, route, block: Bytes::new(), message })
     }
 }

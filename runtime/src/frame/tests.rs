@@ -20,10 +20,11 @@ fn decode_all(decoder: &mut Decoder, bytes: &[u8]) -> (Vec<Frame>, Result<usize,
     (frames.into_iter().flat_map(singly).collect(), end.map(|_| buf.len()))
 }
 
-/// A frame by itself, or the pushes of a run.
+/// A frame by itself, or those of a run.
 fn singly(frame: Frame) -> Vec<Frame> {
     match frame {
         Frame::Pushes(mut run) => std::iter::from_fn(|| run.next_push()).map(Frame::Push).collect(),
+        Frame::Items(mut run) => std::iter::from_fn(|| run.next_item()).map(Frame::Item).collect(),
         frame => vec![frame],
     }
 }

@@ -2,19 +2,19 @@
 
 use bytes::Bytes;
 
+use super::Connection;
 use super::assembly::{Arrived, Assembly};
-use super::event::{Event, InboundPush, Messages};
+use super::event::{Event, InboundPush, Messages, cost_of_run};
 use super::lanes::{LaneIn, PushUnderWay};
 use super::receive::{cost_of, detach, overdrawn};
-use super::{Connection, MESSAGE_COST};
 use crate::frame::{EndCode, FrameError, Push, PushRun, RouteRef};
 
 impl Connection {
     /// Many pushes as one. What concerns one of them alone is left to [`on_push`](Self::on_push).
     pub(super) fn on_pushes(&mut self, mut run: PushRun) -> Result<(), FrameError> {
         let route = RouteRef::Number(run.route);
-        let cost = u64::from(run.count) * MESSAGE_COST + run.total() as u64;
-        let small = run.longest <= self.ours.message_limit;
+        let cost = cost_of_run(&run.messages);
+        let small = run.messages.longest() <= self.ours.message_limit;
         let charged = !self.takes_no_more()
             && self.routes.check(&route).is_ok()
             && small
@@ -25,8 +25,8 @@ impl Connection {
             }
             return Ok(());
         }
-        self.lanes.taken += u64::from(run.count);
-        let (lane, block, messages) = (run.lane, Bytes::new(), Messages::Run(run));
+        self.lanes.taken += u64::from(run.messages.count());
+        let (lane, block, messages) = (run.lane, Bytes::new(), Messages::Run(run.messages));
         self.events.push_back(Event::Push(InboundPush { lane, route, block, messages }));
         Ok(())
     }

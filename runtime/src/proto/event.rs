@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{MESSAGE_COST, StreamKey};
 use crate::Reason;
-use crate::frame::{CallId, PushRun, RouteRef, Services, Text};
+use crate::frame::{CallId, RouteRef, Run, Services, Text};
 
 /// Something that the session must do, in the order in which it came about.
 #[derive(Debug)]
@@ -94,27 +94,46 @@ pub(crate) struct InboundPush {
     pub(crate) messages: Messages,
 }
 
-/// The message of a push, or those of many that came one after the other.
+/// The message of a push or of an item, or those of many that came one after the other.
 #[derive(Debug)]
 pub(crate) enum Messages {
     /// With what to free once it is handed on (wire 7.5).
     One(Bytes, u64),
-    Run(PushRun),
+    Run(Run),
     None,
 }
 
 impl InboundPush {
     /// What to free once it is handed on, all of it.
     pub(crate) fn cost(&self) -> u64 {
-        match &self.messages {
-            Messages::One(_, cost) => *cost,
-            Messages::Run(run) => u64::from(run.count) * MESSAGE_COST + run.total() as u64,
-            Messages::None => 0,
-        }
+        self.messages.cost()
     }
 }
 
+/// What a run costs (wire 7.1).
+pub(super) fn cost_of_run(run: &Run) -> u64 {
+    u64::from(run.count()) * MESSAGE_COST + run.total() as u64
+}
+
 impl Messages {
+    /// What to free once they are handed on, all of it.
+    pub(crate) fn cost(&self) -> u64 {
+        match self {
+            Self::One(_, cost) => *cost,
+            Self::Run(run) => cost_of_run(run),
+            Self::None => 0,
+        }
+    }
+
+    /// Whether there is none left.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::One(..) => false,
+            Self::Run(run) => run.count() == 0,
+            Self::None => true,
+        }
+    }
+
     /// The next message, and what to free once it is handed on.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<(Bytes, u64)> {

@@ -8,9 +8,10 @@ use bytes::{Bytes, BytesMut};
 use super::account::Grant;
 use super::assembly::{Arrived, Assembly};
 use super::calling::Answer;
+use super::event::{Messages, cost_of_run};
 use super::pool::Pool;
 use super::{MESSAGE_COST, receive::overdrawn};
-use crate::frame::{FrameError, Item, Piece};
+use crate::frame::{FrameError, Item, Piece, Run};
 use crate::{Error, Status};
 
 /// Items that nobody waits for are copied into buffers of this size: as they were read, each could keep a whole read buffer
@@ -21,7 +22,7 @@ const CHUNK: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct ItemsIn {
     pub(super) grant: Grant,
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Messages>,
     /// Where items lie that nobody waited for.
     chunk: BytesMut,
     /// The item under way, and what it was charged.
@@ -95,7 +96,7 @@ impl ItemsIn {
         match Assembly::begin(item.message, pool) {
             Arrived::Whole(message) => {
                 let message = self.keep(message);
-                self.queue.push_back(message);
+                self.queue.push_back(Messages::One(message, cost));
             }
             Arrived::Begun(assembly) => {
                 self.under_way = Some(Box::new(assembly));
@@ -103,6 +104,17 @@ impl ItemsIn {
             }
         }
         Ok(None)
+    }
+
+    /// Many items as one. Given back: each is to be taken by itself, for what concerns one of them alone.
+    pub(super) fn take_run(&mut self, run: Run, limit: u32) -> Option<Run> {
+        let plain = !self.discards && !self.is_under_way() && run.longest() <= limit;
+        if !plain || !self.grant.charge(cost_of_run(&run)) {
+            return Some(run);
+        }
+        let kept = self.keep(run.frames().clone());
+        self.queue.push_back(Messages::Run(run.moved(kept)));
+        None
     }
 
     /// What nobody waits for may lie here for long: then it keeps no more alive than it was charged for.
@@ -126,8 +138,9 @@ impl ItemsIn {
             return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
         };
         if assembly.add(bytes)? {
-            self.cost = 0;
-            self.queue.extend(self.under_way.take().and_then(|whole| whole.finish()));
+            let cost = std::mem::take(&mut self.cost);
+            let message = self.under_way.take().and_then(|whole| whole.finish());
+            self.queue.extend(message.map(|message| Messages::One(message, cost)));
         }
         Ok(())
     }
@@ -151,7 +164,7 @@ impl ItemsIn {
     pub(super) fn unread(&mut self) {
         self.discard();
         let queue = std::mem::take(&mut self.queue);
-        let held: u64 = queue.iter().map(cost_of_item).sum();
+        let held: u64 = queue.iter().map(Messages::cost).sum();
         self.grant.free(held);
         self.chunk = BytesMut::new();
         self.waits = false;
@@ -173,7 +186,7 @@ impl ItemsIn {
     }
 
     /// Moves what is here into `items`, which is empty. Its cost is the reader's to [give back](Self::read).
-    pub(super) fn read_into(&mut self, items: &mut VecDeque<Bytes>) {
+    pub(super) fn read_into(&mut self, items: &mut VecDeque<Messages>) {
         debug_assert!(items.is_empty());
         std::mem::swap(&mut self.queue, items);
         // What is not full is begun anew: the reader has its other half.
@@ -187,8 +200,8 @@ impl ItemsIn {
     }
 }
 
-/// What an item was charged (wire 7.1).
-pub(crate) fn cost_of_item(message: &Bytes) -> u64 {
+/// What an item is charged (wire 7.1).
+pub(super) fn cost_of_item(message: &Bytes) -> u64 {
     MESSAGE_COST + message.len() as u64
 }
 

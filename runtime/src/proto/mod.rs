@@ -67,7 +67,6 @@ use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
-pub(crate) use self::items::cost_of_item;
 pub(crate) use self::opening::{OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
 pub(crate) use self::pushing::{PushRoom, Pushing};
@@ -118,6 +117,8 @@ pub(crate) struct Connection {
     turn: Option<Asker>,
     /// Streams that were ever begun.
     streams_begun: u64,
+    /// Small items that were ever sent.
+    items_begun: u64,
     /// Streams whose senders wait for the write buffer.
     senders_in_line: Vec<CallId>,
     events: VecDeque<Event>,
@@ -180,6 +181,7 @@ impl Connection {
             asking: VecDeque::new(),
             turn: None,
             streams_begun: 0,
+            items_begun: 0,
             senders_in_line: Vec::new(),
             events: VecDeque::new(),
             call_room: false,

@@ -29,6 +29,11 @@ impl Connection {
         !self.events.is_empty() || self.buffer_freed()
     }
 
+    /// Pushes and items that were ever begun: what comes without an answer to wait for.
+    pub(crate) fn one_way_begun(&self) -> u64 {
+        self.lanes.begun + self.items_begun
+    }
+
     /// Whether more than one call is in flight.
     pub(crate) fn is_busy(&self) -> bool {
         self.calling.busy() + self.serving.busy() > 1

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::Connection;
 use super::calling::Answer;
 use super::crediting::Asker;
-use super::event::Event;
+use super::event::{Event, Messages};
+use super::items::ItemsIn;
 use super::leaving::GivenUp;
 use super::stream::{Half, StreamKey};
 use crate::Status;
-use crate::frame::{CallId, Stop as StopFrame};
+use crate::frame::{CallId, FrameError, ItemRun, Stop as StopFrame};
 
 /// What a reader finds.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) enum Read {
 
 impl Connection {
     /// Moves what has come into `items`, which is empty. The end follows when all items were read.
-    pub(crate) fn read_items(&mut self, key: StreamKey, items: &mut VecDeque<Bytes>) -> Read {
+    pub(crate) fn read_items(&mut self, key: StreamKey, items: &mut VecDeque<Messages>) -> Read {
         let Some(stream) = self.stream(key) else { return Read::End(Answer::Local(self.stream_gone())) };
         if let Some(inn) = &mut stream.inn {
             if inn.has_items() {
@@ -111,6 +112,42 @@ impl Connection {
         if inn.is_some_and(|inn| std::mem::take(&mut inn.waits)) {
             self.events.push_back(Event::Readable(id));
         }
+    }
+
+    /// Many items as one. What concerns one of them alone is left to those who take each.
+    pub(super) fn on_items(&mut self, run: ItemRun) -> Result<(), FrameError> {
+        let ItemRun { id, messages } = run;
+        let limit = self.ours.message_limit;
+        let taken = match self.plain_items(id) {
+            Some(inn) => inn.take_run(messages, limit),
+            None => Some(messages),
+        };
+        let Some(messages) = taken else {
+            self.item_arrived(id);
+            return Ok(());
+        };
+        let mut run = ItemRun { id, messages };
+        while let Some(item) = run.next_item() {
+            match self.is_ours(id) {
+                true => self.on_answer_item(item)?,
+                false => self.on_request_item(item)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The items of a call, if more of them may come.
+    fn plain_items(&mut self, id: CallId) -> Option<&mut ItemsIn> {
+        let stream = if self.is_ours(id) {
+            let slot = self.calling.open(id.number()).filter(|slot| slot.reply.is_none())?;
+            // No HEADERS after them.
+            slot.headers = true;
+            slot.stream.as_mut()
+        } else {
+            let served = self.serving.open(id.number())?;
+            served.stream.as_mut().filter(|_| !served.caller_ended)
+        };
+        stream?.inn.as_mut()
     }
 
     /// An item is whole, or is not to become so: it may be another's turn to be lent credit.

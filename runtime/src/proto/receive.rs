@@ -60,6 +60,7 @@ impl Connection {
             Frame::Ready => self.on_ready(),
             Frame::Item(item) if item.id.opener() == self.role => self.on_answer_item(item),
             Frame::Item(item) => self.on_request_item(item),
+            Frame::Items(run) => self.on_items(run),
             Frame::End(id) => self.on_end(id),
             Frame::Headers(headers) => self.on_headers(&headers),
             Frame::Stop(stop) => {

@@ -9,8 +9,8 @@ use super::outbox::{Large, LargeKind};
 use super::stream::{Closed, ItemsOut, StreamKey};
 use super::{Connection, MESSAGE_COST};
 use crate::frame::{
-    CallId, Credit, FragmentOf, Headers, ItemHead, Outline, Reset, STATUS_TEXT_LIMIT, Scope,
-    Stop as StopFrame, Text, encode_end,
+    CallId, Credit, FragmentOf, Headers, PlainItem, Reset, STATUS_TEXT_LIMIT, Scope, Stop as StopFrame, Text,
+    encode_end,
 };
 use crate::{Code, Error, Status};
 
@@ -28,15 +28,56 @@ pub(crate) enum ItemRoom {
 }
 
 impl Connection {
+    /// Sends a small item that can go now, when one has gone before: most can. `None`: it must be looked at more closely, by
+    /// [`item_room`](Self::item_room).
+    #[inline]
+    pub(crate) fn send_at_once(
+        &mut self,
+        key: StreamKey,
+        len: usize,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Option<Result<(), Error>> {
+        if self.outbox.encoded() >= self.send_buffer {
+            return None;
+        }
+        // Not by `stream`, which borrows the outbox too.
+        let stream = match key.id.opener() == self.role {
+            true => self.calling.get(key.id.number())?.stream.as_deref_mut(),
+            false => self.serving.get(key.id.number())?.stream.as_deref_mut(),
+        };
+        let out = stream.filter(|stream| stream.is(key))?.out.as_mut()?;
+        let cost = MESSAGE_COST + len as u64;
+        if len > out.longest || out.closed.is_some() || out.is_busy() || out.account.available() < cost {
+            return None;
+        }
+        let written = write_item(self.outbox.small(), (key.id, len), write);
+        if written.is_ok() {
+            out.account.spend(cost);
+            self.items_begun += 1;
+        }
+        Some(written)
+    }
+
+    /// The longest item that goes at once. The peer's settings do not change any more.
+    fn longest_item(&self) -> usize {
+        let limits = [
+            self.ours.message_limit as usize,
+            self.peer.settings.message_limit as usize,
+            (self.peer.settings.frame_limit as usize).saturating_sub(32),
+            self.max_fragment.saturating_sub(MESSAGE_COST as usize),
+        ];
+        limits.into_iter().min().unwrap_or(0)
+    }
+
     /// Whether an item of `len` bytes can go now.
     pub(crate) fn item_room(&mut self, key: StreamKey, len: usize) -> ItemRoom {
         let in_place = len <= self.max_fragment && 32 + len <= self.peer.settings.frame_limit as usize;
         let cost = MESSAGE_COST + len as u64;
         // No item goes towards an end that is not ready (wire 4.4).
         let room = self.peer.ready && self.has_buffer(cost);
-        let over = self.stream_gone();
+        let longest = self.longest_item();
         let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
-            return ItemRoom::Closed(over);
+            return ItemRoom::Closed(self.stream_gone());
         };
         if let Some(closed) = &out.closed {
             return ItemRoom::Closed(closed.status().clone());
@@ -57,6 +98,7 @@ impl Connection {
             self.ask_stream_credit(key.id, cost);
             return ItemRoom::Wait;
         }
+        out.longest = longest;
         ItemRoom::InPlace
     }
 
@@ -72,14 +114,8 @@ impl Connection {
         len: usize,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
-        let head = ItemHead { id: key.id, end: false };
-        let buffer = self.outbox.small();
-        let start = buffer.len();
-        let written = write_guarded(buffer, |out| head.encode(Outline::whole(len), out), write);
-        if let Err(error) = exact(written, len) {
-            self.outbox.small().truncate(start);
-            return Err(error);
-        }
+        write_item(self.outbox.small(), (key.id, len), write)?;
+        self.items_begun += 1;
         if let Some(stream) = self.stream(key) {
             stream.headers_said = true;
             if let Some(out) = &mut stream.out {
@@ -104,9 +140,8 @@ impl Connection {
 
     /// Whether the item that was offered has its credit. `None`: not yet, [`Event::Writable`] follows.
     pub(crate) fn item_accepted(&mut self, key: StreamKey) -> Option<Result<(), Status>> {
-        let over = self.stream_gone();
         let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
-            return Some(Err(over));
+            return Some(Err(self.stream_gone()));
         };
         match (&out.closed, &out.pending) {
             (Some(closed), _) => Some(Err(closed.status().clone())),
@@ -120,8 +155,9 @@ impl Connection {
 
     /// Why no more items can be sent, if so. `None`: [`Event::Writable`] follows.
     pub(crate) fn sender_closed(&mut self, key: StreamKey) -> Option<Status> {
-        let over = self.stream_gone();
-        let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else { return Some(over) };
+        let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
+            return Some(self.stream_gone());
+        };
         out.waits |= out.closed.is_none();
         out.closed.as_ref().map(|closed| closed.status().clone())
     }
@@ -199,8 +235,9 @@ impl Connection {
         key: StreamKey,
         reply_within: Option<std::time::Duration>,
     ) -> Result<(), Status> {
-        let over = self.stream_gone();
-        let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else { return Err(over) };
+        let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
+            return Err(self.stream_gone());
+        };
         match &out.closed {
             // The answer tells what became of it.
             Some(Closed::Unwanted(_)) => return Ok(()),
@@ -333,4 +370,16 @@ impl Connection {
         Headers { id: key.id, block }.encode(self.outbox.small());
         true
     }
+}
+
+/// Appends an item that is whole in its frame, or nothing.
+#[inline]
+fn write_item(
+    buffer: &mut BytesMut,
+    (id, len): (CallId, usize),
+    write: impl FnOnce(&mut BytesMut),
+) -> Result<(), Error> {
+    let start = buffer.len();
+    let written = write_guarded(buffer, |out| PlainItem::new(id).encode(len, out), write);
+    exact(written, len).inspect_err(|_| buffer.truncate(start))
 }

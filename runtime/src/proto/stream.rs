@@ -49,6 +49,8 @@ pub(crate) struct Stream {
 /// The items that go.
 #[derive(Debug)]
 pub(crate) struct ItemsOut {
+    /// The longest item that every limit lets through and one frame holds; 0 until it is known.
+    pub(super) longest: usize,
     pub(super) account: Account,
     /// A large item that waits for credit. It was promised (wire 7.8).
     pub(super) pending: Option<Box<Bytes>>,
@@ -84,6 +86,7 @@ impl ItemsOut {
     fn new(credit: u64) -> Self {
         let account = Account::new(credit);
         Self {
+            longest: 0,
             account,
             pending: None,
             busy: false,
@@ -101,6 +104,11 @@ impl ItemsOut {
 }
 
 impl Stream {
+    /// Whether this is the one of this key, and goes on.
+    pub(super) fn is(&self, key: StreamKey) -> bool {
+        self.serial == key.serial && !self.over
+    }
+
     /// Whether a large item of ours is on its way.
     pub(super) fn has_large_item(&self) -> bool {
         self.out.as_ref().is_some_and(|out| out.busy)
@@ -175,7 +183,7 @@ impl Connection {
 
     /// The stream of this key, unless its call is over.
     pub(super) fn stream(&mut self, key: StreamKey) -> Option<&mut Stream> {
-        self.stream_of(key.id).filter(|stream| stream.serial == key.serial && !stream.over)
+        self.stream_of(key.id).filter(|stream| stream.is(key))
     }
 
     pub(crate) fn is_ours(&self, id: CallId) -> bool {

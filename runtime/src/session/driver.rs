@@ -23,9 +23,9 @@ use crate::transport::Transport;
 /// Frames in one turn. Those whom they wake run before the next: a worker of tokio's has room for 256 tasks that are
 /// ready, and who is woken beyond that waits long behind others.
 const FRAMES: usize = 256;
-/// Pushes of so many bytes are written at once, though more may come.
+/// Pushes and items of so many bytes are written at once, though more may come.
 const GATHERED: usize = 32 << 10;
-/// So many times others run while pushes come, before what there is is written: something else may wait behind them.
+/// So many times others run while they come, before what there is is written: something else may wait behind them.
 const GATHERINGS: u32 = 2;
 /// Turns before the driver lets other tasks run.
 const TURNS: usize = 16;
@@ -43,8 +43,8 @@ pub(crate) struct Driver {
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
-    /// Pushes that were begun when it was last looked, and how often others ran for them since something was written.
-    pushes_seen: u64,
+    /// Pushes and items that were begun when it was last looked, and how often others ran for them since something was written.
+    one_way_seen: u64,
     gatherings: u32,
     /// When the transport last took bytes, or why it takes none: the machine is told in the next turn.
     wrote: Result<Option<Instant>, String>,
@@ -79,7 +79,7 @@ impl Driver {
             rest: Rest::new(clock::now()),
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
-            pushes_seen: 0,
+            one_way_seen: 0,
             gatherings: 0,
             wrote: Ok(None),
             more: false,
@@ -203,7 +203,7 @@ impl Driver {
         let mut turn = if more_to_read { Turn::Again } else { Turn::Sleep };
         if self.pipe.batch.is_empty() && conn.has_output() {
             let calls = self.gathers && !self.gathered && conn.is_busy();
-            if calls || self.pushes_flow(conn) {
+            if calls || self.messages_flow(conn) {
                 self.gathered = true;
                 turn = Turn::Gather;
             } else {
@@ -220,11 +220,11 @@ impl Driver {
         turn
     }
 
-    /// Whether pushes come one after the other: then more of them come while this lets others run. One alone is written
-    /// at once.
-    fn pushes_flow(&mut self, conn: &Connection) -> bool {
-        let (begun, ..) = conn.push_counts();
-        let before = std::mem::replace(&mut self.pushes_seen, begun);
+    /// Whether pushes or items come one after the other: then more of them come while this lets others run. One alone is
+    /// written at once.
+    fn messages_flow(&mut self, conn: &Connection) -> bool {
+        let begun = conn.one_way_begun();
+        let before = std::mem::replace(&mut self.one_way_seen, begun);
         let flow = begun - before > 1 && self.gatherings < GATHERINGS && conn.in_flight().unsent < GATHERED;
         self.gatherings += u32::from(flow);
         flow

@@ -75,14 +75,12 @@ impl Turn {
         pushes.pop_front().map(|push| push.messages)
     }
 
-    /// Puts back what its handlers' future has not run.
-    pub(crate) fn put_back(&self, messages: Messages) {
-        if let Messages::Run(run) = &messages {
-            if run.count > 0 {
-                let (lane, route) = (run.lane, RouteRef::Number(run.route));
-                let push = InboundPush { lane, route, block: bytes::Bytes::new(), messages };
-                self.pushes.lock().push_front(push);
-            }
+    /// Puts back what its handlers' future has not run of a run of this route.
+    pub(crate) fn put_back(&self, messages: Messages, route: Option<u16>) {
+        let Some(route) = route.map(RouteRef::Number) else { return };
+        if matches!(&messages, Messages::Run(run) if run.count() > 0) {
+            let push = InboundPush { lane: self.lane, route, block: bytes::Bytes::new(), messages };
+            self.pushes.lock().push_front(push);
         }
     }
 

@@ -12,7 +12,7 @@ use super::Shared;
 use super::outside::Outside;
 use super::state::State;
 use crate::frame::CallId;
-use crate::proto::{Answer, Half, ItemRoom, Read, StreamKey};
+use crate::proto::{Answer, Half, ItemRoom, Messages, Read, StreamKey};
 use crate::{Code, Message, Status};
 
 /// One half of a stream, on its session.
@@ -95,7 +95,7 @@ impl StreamHandle {
     }
 
     /// Moves what has come into `items`, which is empty.
-    pub(crate) fn poll_read(&self, items: &mut VecDeque<Bytes>, waker: &Waker) -> Poll<Found> {
+    pub(crate) fn poll_read(&self, items: &mut VecDeque<Messages>, waker: &Waker) -> Poll<Found> {
         self.shared.with_little(|state| match state.conn.read_items(self.key, items) {
             Read::Items(window) => Poll::Ready(Found::Items(window)),
             Read::End(answer) => Poll::Ready(Found::End(answer)),
@@ -125,6 +125,16 @@ impl StreamHandle {
             state.reader_waits(self.key.id, waker);
             Poll::Pending
         })
+    }
+
+    /// Sends a small item that need not wait. `None`: it must be looked at more closely, with
+    /// [`poll_send`](Self::poll_send).
+    #[inline]
+    pub(crate) fn send_at_once<M: Message>(&self, message: &M, len: usize) -> Option<Result<(), Status>> {
+        let mut state = self.shared.state.lock();
+        let sent = state.conn.send_at_once(self.key, len, |out| message.encode(out))?;
+        self.shared.unlock(state);
+        Some(sent.map_err(Status::from))
     }
 
     /// Sends an item. `Ready(Ok(false))`: it was too large for the write buffer, and waits until

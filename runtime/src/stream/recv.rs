@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::budget::poll_unit;
 use crate::call::{read_answer, read_block};
-use crate::proto::{Half, cost_of_item};
+use crate::proto::{Half, Messages};
 use crate::session::streams::{Found, StreamHandle};
 use crate::{Code, Error, Message, Metadata, Status};
 
@@ -46,7 +46,9 @@ pub struct RecvStream<T> {
 struct Reading {
     handle: Option<StreamHandle>,
     /// What was taken from the session and not read yet.
-    items: VecDeque<Bytes>,
+    items: VecDeque<Messages>,
+    /// Those that were taken off it.
+    now: Messages,
     /// What of it was read, and not given back yet.
     held: u64,
     /// So much of it is given back at once.
@@ -66,6 +68,7 @@ impl<T> RecvStream<T> {
         let state = Reading {
             handle: Some(handle),
             items: VecDeque::new(),
+            now: Messages::None,
             held: 0,
             step: 0,
             end: None,
@@ -145,7 +148,8 @@ impl<T: Message> RecvStream<T> {
     /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
     pub async fn next(&mut self) -> Result<Option<T>, Status> {
         let Some(limit) = self.state.item_timeout else {
-            return poll_fn(|cx| self.poll_next_item(cx)).await;
+            let next = poll_fn(|cx| self.state.poll_next_payload(cx)).await;
+            return self.read(next);
         };
         // Apart: most have no limit, and would carry the timer's room about.
         Box::pin(self.next_within(limit)).await
@@ -161,35 +165,38 @@ impl<T: Message> RecvStream<T> {
     }
 
     pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
-        let unit = ready!(poll_unit(cx));
-        let item = ready!(self.state.poll_payload(cx));
-        unit.spent();
-        Poll::Ready(match item {
-            Ok(Some(payload)) => T::decode(payload).map(Some).map_err(|status| {
-                let text = format!("an item cannot be read: {}", status.message());
-                let status = match self.state.handle.as_ref().is_some_and(StreamHandle::is_ours) {
-                    true => Status::internal(text),
-                    false => Status::invalid_argument(text),
-                };
-                self.state.fail(&status);
-                status
-            }),
-            Ok(None) => Ok(None),
-            Err(status) => Err(status),
-        })
+        let next = ready!(self.state.poll_next_payload(cx));
+        Poll::Ready(self.read(next))
+    }
+
+    #[inline]
+    fn read(&mut self, payload: Result<Option<Bytes>, Status>) -> Result<Option<T>, Status> {
+        let Some(payload) = payload? else { return Ok(None) };
+        match T::decode(payload) {
+            Ok(item) => Ok(Some(item)),
+            Err(status) => Err(self.state.unreadable(&status)),
+        }
     }
 }
 
 impl Reading {
     fn rest(&mut self) -> u64 {
         let items = std::mem::take(&mut self.items);
-        std::mem::take(&mut self.held) + items.iter().map(cost_of_item).sum::<u64>()
+        let now = std::mem::replace(&mut self.now, Messages::None);
+        std::mem::take(&mut self.held) + now.cost() + items.iter().map(Messages::cost).sum::<u64>()
     }
 
     fn let_go(&mut self) {
         if let Some(handle) = self.handle.take() {
             handle.handed_on(self.rest());
             handle.let_go(Half::Reader);
+        }
+    }
+
+    /// The credit of what was handed on is free again.
+    fn give_back(&mut self) {
+        if let Some(handle) = &self.handle {
+            handle.handed_on(std::mem::take(&mut self.held));
         }
     }
 
@@ -202,21 +209,53 @@ impl Reading {
         self.end = Some(Err(status.clone()));
     }
 
+    #[cold]
+    fn unreadable(&mut self, status: &Status) -> Status {
+        let text = format!("an item cannot be read: {}", status.message());
+        let status = match self.handle.as_ref().is_some_and(StreamHandle::is_ours) {
+            true => Status::internal(text),
+            false => Status::invalid_argument(text),
+        };
+        self.fail(&status);
+        status
+    }
+
+    #[inline]
+    fn poll_next_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        let unit = ready!(poll_unit(cx));
+        let next = ready!(self.poll_payload(cx));
+        unit.spent();
+        Poll::Ready(next)
+    }
+
+    #[inline]
     fn poll_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
-            if let Some(payload) = self.items.pop_front() {
-                self.held += cost_of_item(&payload);
-                if self.items.is_empty() || self.held >= self.step {
-                    if let Some(handle) = &self.handle {
-                        handle.handed_on(std::mem::take(&mut self.held));
-                    }
+            if let Some((payload, cost)) = self.now.next() {
+                self.held += cost;
+                let last = self.now.is_empty() && self.items.is_empty();
+                if last || self.held >= self.step {
+                    self.give_back();
                 }
                 return Poll::Ready(Ok(Some(payload)));
             }
-            if let Some(end) = &self.end {
-                return Poll::Ready(end.as_ref().map(|_| None).map_err(Clone::clone));
+            if let Some(end) = ready!(self.poll_more(cx)) {
+                return Poll::Ready(end);
             }
-            let Some(handle) = &self.handle else { return Poll::Ready(Ok(None)) };
+        }
+    }
+
+    /// Goes on to what came next. `Some`: the end.
+    fn poll_more(&mut self, cx: &mut Cx<'_>) -> Poll<Option<Result<Option<Bytes>, Status>>> {
+        loop {
+            if let Some(next) = self.items.pop_front() {
+                self.now = next;
+                return Poll::Ready(None);
+            }
+            if let Some(end) = &self.end {
+                return Poll::Ready(Some(end.as_ref().map(|_| None).map_err(Clone::clone)));
+            }
+            let Some(handle) = &self.handle else { return Poll::Ready(Some(Ok(None))) };
             match ready!(handle.poll_read(&mut self.items, cx.waker())) {
                 Found::Items(window) => self.step = window / 8,
                 Found::End(answer) => {
@@ -236,9 +275,6 @@ impl<T> Drop for RecvStream<T> {
 
 impl<T> fmt::Debug for RecvStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvStream")
-            .field("here", &self.state.items.len())
-            .field("end", &self.state.end)
-            .finish_non_exhaustive()
+        f.debug_struct("RecvStream").field("end", &self.state.end).finish_non_exhaustive()
     }
 }

@@ -139,8 +139,42 @@ impl<T: Message> SendStream<T> {
     /// - the status with which the call has ended, or the other end's [`stop`](crate::RecvStream::stop), `CANCELLED` if that
     ///   gave no reason: the stream is over;
     /// - `RESOURCE_EXHAUSTED` for an item over `max_message`, which alone is lost.
-    pub async fn send(&mut self, item: T) -> Result<(), Status> {
+    pub async fn send(&mut self, mut item: T) -> Result<(), Status> {
         let len = item.encoded_len();
+        if let Some(sent) = poll_fn(|cx| self.poll_at_once(cx, &mut item, len)).await {
+            return sent;
+        }
+        self.send_in_time(item, len).await
+    }
+
+    /// Sends the item now, as most are. `None`: it must be looked at more closely.
+    #[inline]
+    fn poll_at_once(
+        &mut self,
+        cx: &mut Cx<'_>,
+        // To share it, the future of `send` would need a `T` that is `Sync`.
+        item: &mut T,
+        len: usize,
+    ) -> Poll<Option<Result<(), Status>>> {
+        let unit = ready!(poll_unit(cx));
+        let sent = self.send_at_once(item, len);
+        if sent.is_some() {
+            unit.spent();
+        }
+        Poll::Ready(sent)
+    }
+
+    #[inline]
+    fn send_at_once(&self, item: &T, len: usize) -> Option<Result<(), Status>> {
+        // A handler's metadata goes ahead; a large item may be under way.
+        let Sending { handle, limit, core, offered, .. } = &*self.state;
+        if core.is_some() || *offered || limit.is_some_and(|limit| len > limit) {
+            return None;
+        }
+        handle.as_ref()?.send_at_once(item, len)
+    }
+
+    async fn send_in_time(&mut self, item: T, len: usize) -> Result<(), Status> {
         let mut item = Some(item);
         let Some(limit) = self.state.item_timeout else {
             return poll_fn(|cx| self.poll_send(cx, &mut item, len)).await;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::super::{
-    Call, CallHead, CallId, Decoder, EndCode, Fragment, FragmentOf, Frame, FrameError, HEADER, Hello,
+    Call, CallHead, CallId, Decoder, EndCode, Fragment, FragmentOf, Frame, FrameError, HEADER, Hello, Item,
     Outline, Piece, Ping, Push, Reply, ReplyStatus, Role, RouteOut, RouteRef, STATUS_TEXT_LIMIT,
     ServiceShape, Services, Settings, StatusHead, Text, VERSION,
 };
@@ -197,11 +197,52 @@ fn plain(lane: u32, len: usize) -> Frame {
     Frame::Push(Push { lane, route: RouteRef::Number(7), block: Bytes::new(), message })
 }
 
-/// How many pushes were taken at a time; 1 for any other frame.
+/// How many frames were taken at a time.
 fn runs(bytes: &[u8]) -> Vec<u32> {
     let (mut buf, mut frames) = (BytesMut::from(bytes), Vec::new());
     Decoder::new(20_000).decode_most(&mut buf, usize::MAX, &mut frames).unwrap();
-    frames.iter().map(|frame| if let Frame::Pushes(run) = frame { run.count } else { 1 }).collect()
+    let count = |frame: &Frame| match frame {
+        Frame::Pushes(run) => run.messages.count(),
+        Frame::Items(run) => run.messages.count(),
+        _ => 1,
+    };
+    frames.iter().map(count).collect()
+}
+
+/// An ITEM without flags.
+fn plain_item(number: u32, len: usize) -> Frame {
+    Frame::Item(Item {
+        id: CallId::new(Role::Dialler, number),
+        end: false,
+        message: Piece::whole(vec![len as u8; len].into()),
+    })
+}
+
+#[test]
+fn items_of_one_stream_are_taken_as_one_but_for_the_last_and_those_in_fragments() {
+    let of = |mut frame: Frame, change: fn(&mut Item)| {
+        let Frame::Item(item) = &mut frame else { unreachable!() };
+        change(item);
+        frame
+    };
+    let frames = [
+        plain_item(1, 0),
+        plain_item(1, 100),
+        plain_item(1, 0),
+        plain_item(2, 1),
+        plain_item(2, 16_000),
+        of(plain_item(2, 1), |item| item.message.compressed = true),
+        of(plain_item(2, 1), |item| (item.message.fragmented, item.message.missing) = (true, 9)),
+        plain_item(2, 1),
+        Frame::Ping(Ping { number: 1 }),
+        plain_item(2, 1),
+        plain_item(2, 2),
+        of(plain_item(2, 1), |item| item.end = true),
+    ];
+    let bytes = encoded(&frames);
+    assert_eq!(runs(&bytes), [3, 2, 1, 1, 1, 1, 2, 1]);
+    let (decoded, end) = decode_all(&mut Decoder::new(20_000), &bytes);
+    assert_eq!((decoded.as_slice(), end), (&frames[..], Ok(0)));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod ending;
 mod ends;
 mod halves;
 mod handshake;
+mod items;
 mod ledger;
 mod life;
 mod limits;

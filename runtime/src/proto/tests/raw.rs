@@ -45,6 +45,13 @@ impl Raw {
         frames.into_iter().for_each(|frame| self.say(frame));
     }
 
+    /// As [`say_all`](Self::say_all), in one read.
+    pub(super) fn say_at_once(&mut self, frames: &[Frame]) {
+        let mut out = BytesMut::new();
+        frames.iter().for_each(|frame| frame.encode(&mut out));
+        self.end.feed(&out);
+    }
+
     /// All that the machine has to say now, but for padding.
     pub(super) fn heard(&mut self) -> Vec<Frame> {
         let bytes = self.end.write(usize::MAX);

@@ -62,7 +62,7 @@ impl Runner {
         }
         let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
         let Some(target) = target else {
-            return self.run_unknown(&context, turn, (&mut messages, first));
+            return self.run_unknown(&context, turn, (&mut messages, number), first);
         };
         if target.spec.kind != MethodKind::Push {
             let why = Status::unimplemented("nobody serves this push here");
@@ -84,11 +84,12 @@ impl Runner {
         &self,
         context: &Context,
         turn: &Arc<Turn>,
-        (messages, first): (&mut Messages, FirstPoll),
+        (messages, number): (&mut Messages, Option<u16>),
+        first: FirstPoll,
     ) -> Option<(BoxFuture, Arc<CallCore>)> {
         let (message, cost) = messages.next()?;
         turn.handed_on(cost);
-        turn.put_back(std::mem::replace(messages, Messages::None));
+        turn.put_back(std::mem::replace(messages, Messages::None), number);
         let mut served = true;
         let pending = first_poll(context, first, || {
             let handling = self.shared.router.unknown_push(context.core(), Raw(message));

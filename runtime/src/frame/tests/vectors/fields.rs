@@ -80,7 +80,9 @@ fn fields(frame: &Frame) -> Fields {
         Frame::Item(item) => message(&item.message),
         Frame::Headers(headers) => block(&headers.block, frame),
         Frame::Call(_) | Frame::Reply(_) | Frame::Push(_) => opening_or_answer(frame),
-        Frame::Ready | Frame::End(_) | Frame::Cancel(_) | Frame::Pad | Frame::Pushes(_) => Vec::new(),
+        Frame::Ready | Frame::End(_) | Frame::Cancel(_) | Frame::Pad | Frame::Pushes(_) | Frame::Items(_) => {
+            Vec::new()
+        }
     }
 }
 
