@@ -12,7 +12,7 @@
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
-//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written |
+//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` `transit` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way |
 
 mod account;
 mod answers;
@@ -43,6 +43,7 @@ mod serving;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod transit;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -60,6 +61,7 @@ use self::pool::Pool;
 use self::replying::WaitingReply;
 use self::routes::Routes;
 use self::serving::Serving;
+use self::transit::Transit;
 use self::wheel::Wheel;
 use crate::config::Config;
 use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
@@ -97,9 +99,12 @@ pub(crate) struct Connection {
     calling: Calling,
     serving: Serving,
     replies_waiting: VecDeque<WaitingReply>,
+    /// What small replies cost that passed the first large one of them.
+    replies_passed: u64,
     lanes: Lanes,
     routes: Routes,
     outbox: Outbox,
+    transit: Transit,
     wanted: Wanted,
     wheel: Wheel,
     /// Calls of ours whose time has not begun.
@@ -166,9 +171,11 @@ impl Connection {
             calling: Calling::new(initial.in_flight_limit),
             serving: Serving::new(initial.in_flight_limit),
             replies_waiting: VecDeque::new(),
+            replies_passed: 0,
             lanes: Lanes::new((initial.lanes, initial.lane_credit), (initial.lanes, initial.lane_credit)),
             routes: Routes::new(initial.bindings, initial.bindings),
             outbox: Outbox::default(),
+            transit: Transit::default(),
             wanted: Wanted::default(),
             wheel: Wheel::new(now),
             unstamped: Vec::new(),
@@ -186,7 +193,7 @@ impl Connection {
             events: VecDeque::new(),
             call_room: false,
             left: Vec::new(),
-            pool: Pool::default(),
+            pool: Pool::new(ours.message_limit as usize),
             peer: Peer {
                 said_hello: false,
                 ready: false,
@@ -280,7 +287,9 @@ impl Connection {
     pub(crate) fn has_output(&self) -> bool {
         let owes = self.pong_owed.is_some() || !self.owed.is_empty();
         // After the last word nothing is owed any more (wire 11.5).
-        (owes && !self.is_over()) || !self.outbox.is_empty()
+        (owes && !self.is_over())
+            || self.outbox.encoded() > 0
+            || (self.outbox.has_large() && self.transit.room() > 0)
     }
 
     /// Refills `batch`, which is empty, with what waits to be written.
@@ -293,7 +302,12 @@ impl Connection {
         }
         let piece = self.piece();
         let mut left = std::mem::take(&mut self.left);
-        self.outbox.fill(now, piece, batch, &mut left);
+        let carried = self.outbox.fill(now, (piece, self.transit.room()), batch, &mut left);
+        if carried > 0 && self.transit.left(carried) {
+            self.pinged += 1;
+            self.outbox.fill_last(batch, |out| Ping { number: self.pinged }.encode(out));
+            self.transit.marked(self.pinged, now);
+        }
         for what in left.drain(..) {
             self.has_left(what);
         }

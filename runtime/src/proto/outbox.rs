@@ -13,7 +13,7 @@ use crate::frame::{
 };
 
 /// Bytes of fragments in one batch: what a control frame may have to wait for.
-const BATCH_FRAGMENTS: usize = 256 << 10;
+const BATCH_FRAGMENTS: usize = 128 << 10;
 
 /// Large messages that take turns; those behind them wait. Taking turns with all, many that come at once would all be
 /// whole only at the end: the peer could begin with none of them meanwhile, and both ends would hold all of them.
@@ -157,6 +157,11 @@ impl Outbox {
         self.control.len() + self.small.len()
     }
 
+    /// Bytes of large messages that wait.
+    pub(crate) fn large(&self) -> usize {
+        self.large_bytes
+    }
+
     /// Bytes that wait, large messages included.
     pub(crate) fn waiting(&self) -> usize {
         self.control.len() + self.small.len() + self.large_bytes
@@ -268,8 +273,15 @@ impl Outbox {
         self.large_bytes = 0;
     }
 
-    /// Moves what waits into `batch`, which is empty. `piece` is the largest fragment.
-    pub(crate) fn fill(&mut self, now: Instant, piece: usize, batch: &mut Batch, left: &mut Vec<Left>) {
+    /// Moves what waits into `batch`, which is empty. `piece` is the largest fragment; about as many bytes as there is `room`
+    /// for go in fragments. How many those are.
+    pub(crate) fn fill(
+        &mut self,
+        now: Instant,
+        (piece, room): (usize, usize),
+        batch: &mut Batch,
+        left: &mut Vec<Left>,
+    ) -> u64 {
         debug_assert!(batch.is_empty());
         self.batches += 1;
         let small_begins = self.handed_over + self.control.len() as u64;
@@ -285,13 +297,27 @@ impl Outbox {
             self.small.clear();
             std::mem::swap(&mut self.control, &mut batch.head);
         }
-        self.fill_fragments(now, piece, batch, left);
+        self.fill_fragments(now, (piece, room), batch, left)
     }
 
-    fn fill_fragments(&mut self, now: Instant, piece: usize, batch: &mut Batch, left: &mut Vec<Left>) {
+    /// Adds a frame behind all that is in the batch.
+    pub(crate) fn fill_last(&mut self, batch: &mut Batch, encode: impl FnOnce(&mut BytesMut)) {
+        let mut frame = BytesMut::new();
+        encode(&mut frame);
+        self.handed_over += frame.len() as u64;
+        batch.fragments.push_back(frame.freeze());
+    }
+
+    fn fill_fragments(
+        &mut self,
+        now: Instant,
+        (piece, room): (usize, usize),
+        batch: &mut Batch,
+        left: &mut Vec<Left>,
+    ) -> u64 {
         let mut heads = BytesMut::new();
         let mut filled = 0;
-        while filled < BATCH_FRAGMENTS {
+        while filled < room.min(BATCH_FRAGMENTS) {
             let Some(mut large) = self.large.pop_front() else { break };
             if !large.begun {
                 large.begun = true;
@@ -317,6 +343,7 @@ impl Outbox {
                 self.large.insert(at, large);
             }
         }
+        filled as u64
     }
 }
 

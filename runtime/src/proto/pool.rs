@@ -5,7 +5,7 @@ use bytes::{Buf, BytesMut};
 
 use super::Connection;
 
-/// The most that is kept for the next messages: about as many as are under way at once.
+/// So much is kept for the next messages, or two of the largest: about as many as are under way at once.
 const KEPT: usize = 16 << 20;
 /// Sizes are rounded up to this, so that messages of about the same size share buffers.
 const STEP: usize = 16 << 10;
@@ -16,8 +16,9 @@ const STEP: usize = 16 << 10;
 const APART: usize = 2 << 10;
 
 /// One for each connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool {
+    most: usize,
     /// Handles of no length on buffers that were given out, the last used last.
     kept: Vec<Kept>,
     bytes: usize,
@@ -30,13 +31,19 @@ struct Kept {
 }
 
 impl Pool {
+    /// For messages up to this.
+    pub(crate) fn new(largest: usize) -> Self {
+        let most = KEPT.max(largest.saturating_add(APART + STEP).saturating_mul(2));
+        Self { most, kept: Vec::new(), bytes: 0 }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
     /// An empty buffer with room for `len` bytes. When all parts of it are dropped it is free again.
     pub(crate) fn take(&mut self, len: usize) -> BytesMut {
-        if len > KEPT {
+        if len > self.most {
             return BytesMut::with_capacity(len);
         }
         // What a message holds is what it was charged, and little more.
@@ -54,7 +61,7 @@ impl Pool {
         };
         let buffer = kept.handle.split_off(0);
         self.kept.push(kept);
-        while self.bytes > KEPT {
+        while self.bytes > self.most {
             self.bytes -= self.kept.remove(0).size;
         }
         buffer
@@ -77,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again_once_nobody_has_it() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::new(4 << 20);
         let mut first = pool.take(100_000);
         first.extend_from_slice(&[7; 100_000]);
         let at = first.as_ptr();
@@ -94,18 +101,23 @@ mod tests {
 
     #[test]
     fn a_small_message_does_not_hold_a_large_buffer() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::new(4 << 20);
         drop(pool.take(1 << 20));
         assert!(pool.take(100_000).capacity() < 200_000);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::new(4 << 20);
         let taken: Vec<_> = (0..40).map(|_| pool.take(1 << 20)).collect();
         assert!(taken.iter().all(|buffer| buffer.capacity() >= 1 << 20));
         assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
         assert!(pool.take(64 << 20).capacity() >= 64 << 20);
         assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
+        let mut pool = Pool::new(64 << 20);
+        for _ in 0..3 {
+            drop(pool.take((64 << 20) + APART));
+            assert!(pool.bytes >= 64 << 20 && pool.bytes <= pool.most && pool.most < 130 << 20);
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Connection {
                 Ok(())
             }
             Frame::Pong(pong) => {
-                self.on_pong(pong);
+                self.on_pong(now, pong);
                 Ok(())
             }
             Frame::Bind(bind) => self.on_bind(bind),
@@ -151,8 +151,9 @@ impl Connection {
     }
 
     // wire 11.1: a PONG to a PING never sent is ignored.
-    fn on_pong(&mut self, pong: Pong) {
+    fn on_pong(&mut self, now: Instant, pong: Pong) {
         if (1..=self.pinged).contains(&pong.number) {
+            self.transit.answered(pong.number, now);
             self.pushes_taken(pong.pushes_taken);
             self.pong_arrived(pong.number);
         }

@@ -63,7 +63,7 @@ impl Connection {
     /// How a reply of `len` bytes can be sent.
     pub(crate) fn reply_room(&self, len: usize, block: usize) -> ReplyRoom {
         let cost = MESSAGE_COST + (len + block) as u64;
-        let in_place = self.replies_waiting.is_empty()
+        let in_place = (self.replies_waiting.is_empty() || self.passes_replies(cost))
             && len <= self.max_fragment.min(self.peer.settings.message_limit as usize)
             && block <= self.peer.settings.metadata_limit as usize
             && 32 + block + len <= self.peer.settings.frame_limit as usize
@@ -96,7 +96,11 @@ impl Connection {
             self.outbox.small().truncate(start);
             return Err(error);
         }
-        self.replies_account.spend(MESSAGE_COST + (len + block.len()) as u64);
+        let cost = MESSAGE_COST + (len + block.len()) as u64;
+        self.replies_account.spend(cost);
+        if !self.replies_waiting.is_empty() {
+            self.replies_passed += cost;
+        }
         self.cut_off(number);
         self.end_served(number, Some(self.outbox.batches()));
         Ok(())
@@ -123,8 +127,24 @@ impl Connection {
 
     /// Nothing of the call stands before its terminal frame any more, but for credit.
     pub(super) fn go_on_with_reply(&mut self, number: u32, terminal: Terminal) {
-        self.replies_waiting.push_back(WaitingReply { number, terminal });
+        let cost = terminal.cost();
+        if !self.replies_waiting.is_empty() && self.passes_replies(cost) {
+            self.replies_passed += cost;
+            self.replies_waiting.push_front(WaitingReply { number, terminal });
+        } else {
+            self.replies_waiting.push_back(WaitingReply { number, terminal });
+        }
         self.pump_replies();
+    }
+
+    /// Whether a small reply may pass those that wait for credit. Of all the credit there is, as much is left as the first of
+    /// them costs: so it is not kept waiting by those that pass it.
+    fn passes_replies(&self, cost: u64) -> bool {
+        let Some(first) = self.replies_waiting.front() else { return false };
+        let spare = self.replies_account.first_total().saturating_sub(first.terminal.cost());
+        cost <= self.max_fragment as u64
+            && cost <= self.replies_account.available()
+            && self.replies_passed.saturating_add(cost) <= spare
     }
 
     /// The call is answered: whoever still holds on to its streams is cut off, and what the caller still sends is
@@ -192,6 +212,9 @@ impl Connection {
                 return;
             }
             let Some(WaitingReply { number, terminal }) = self.replies_waiting.pop_front() else { return };
+            if terminal.cost() > self.max_fragment as u64 {
+                self.replies_passed = 0;
+            }
             self.send_terminal(number, terminal);
         }
     }

@@ -74,7 +74,7 @@ impl Connection {
 
     /// Hands a call to the session, or holds it while our replies do not leave (wire 7.11).
     fn dispatch(&mut self, call: Inbound) {
-        if self.outbox.waiting() < self.send_buffer.saturating_mul(HOLD) {
+        if !self.answers_wait() {
             return self.events.push_back(Event::Call(call));
         }
         let number = call.id.number();
@@ -84,9 +84,17 @@ impl Connection {
         }
     }
 
+    /// Whether too much waits to be written for more calls to be answered. Large messages, which the peer has prepaid, count
+    /// when they are more than it could have paid for if it were as we are: it may have said that it takes without end.
+    fn answers_wait(&self) -> bool {
+        let most = self.send_buffer.saturating_mul(HOLD);
+        let large = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(self.replies_grant.window());
+        self.outbox.encoded() >= most || self.outbox.large() as u64 >= large
+    }
+
     /// Something has left: calls that were held may go on.
     pub(super) fn release_held(&mut self) {
-        while !self.held.is_empty() && self.outbox.waiting() < self.send_buffer.saturating_mul(HOLD) {
+        while !self.held.is_empty() && !self.answers_wait() {
             let Some(served) = self.held.pop_front().and_then(|number| self.serving.open(number)) else {
                 continue;
             };

@@ -7,7 +7,8 @@ use super::{Connection, VecDeque};
 impl Connection {
     /// Nothing has come or gone for some time: everything is given back that is not in use.
     pub(crate) fn rest(&mut self) {
-        self.pool = Pool::default();
+        self.pool = Pool::new(self.ours.message_limit as usize);
+        self.transit.rest();
         self.shrink();
     }
 

@@ -90,12 +90,14 @@ impl Driver {
     }
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        let mut heavy = false;
         for _ in 0..TURNS {
             let mut read = Read::default();
             let cold = self.rest.is_cold();
             if !cold || self.input.poll_little(cx, &mut self.pipe, &mut read).is_continue() {
                 self.input.poll_read(cx, &mut self.pipe, &mut read);
             }
+            heavy = read.bytes && self.input.is_large();
             let crowded = self.input.parse(if read.end.is_some() { usize::MAX } else { FRAMES });
             read.more |= crowded;
             let now = clock::now();
@@ -117,17 +119,21 @@ impl Driver {
                 self.give_back(now);
                 if !self.arm(cx, now) {
                     if self.patience.looks_again(now) {
-                        // Not woken at once: first the runtime looks at its sockets.
-                        let _ = pin!(tokio::task::yield_now()).poll(cx);
+                        yield_now(cx);
                     }
                     return Poll::Pending;
                 }
             }
-            if crowded {
+            heavy |= self.wrote.as_ref().is_ok_and(Option::is_some) && self.pipe.was_heavy();
+            if crowded || heavy {
                 break;
             }
         }
-        cx.waker().wake_by_ref();
+        match heavy {
+            // Others run, and first the runtime looks at its sockets.
+            true => yield_now(cx),
+            false => cx.waker().wake_by_ref(),
+        }
         Poll::Pending
     }
 
@@ -291,6 +297,11 @@ impl Driver {
         };
         sleep.as_mut().poll(cx).is_ready()
     }
+}
+
+/// Has the task polled again, but not at once: first the runtime looks at its sockets.
+fn yield_now(cx: &mut Cx<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 impl Future for Driver {

@@ -188,6 +188,11 @@ impl Input {
         }
     }
 
+    /// Whether large messages come.
+    pub(super) fn is_large(&self) -> bool {
+        self.large > 0
+    }
+
     /// How many frames were parsed, and not told.
     pub(super) fn frames(&self) -> usize {
         self.frames.len()

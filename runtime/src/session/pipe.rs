@@ -14,6 +14,8 @@ use crate::transport::{Io, Transport};
 
 /// Slices in one write.
 const SLICES: usize = 16;
+/// To write so many bytes takes about as long as to run a hundred handlers.
+const HEAVY: usize = 64 << 10;
 
 pub(super) struct Pipe {
     io: Box<dyn Io>,
@@ -21,11 +23,12 @@ pub(super) struct Pipe {
     pub(super) batch: Batch,
     written: u64,
     cut: bool,
+    heavy: bool,
 }
 
 impl Pipe {
     pub(super) fn new(transport: Transport) -> Self {
-        Self { io: transport.io, batch: Batch::default(), written: 0, cut: false }
+        Self { io: transport.io, batch: Batch::default(), written: 0, cut: false, heavy: false }
     }
 
     /// All bytes that the transport took.
@@ -47,7 +50,13 @@ impl Pipe {
     pub(super) fn poll_write(&mut self, cx: &mut Cx<'_>) -> Result<usize, String> {
         let wrote = self.write_batch(cx);
         self.cut |= wrote.is_err();
+        self.heavy = wrote.as_ref().is_ok_and(|bytes| *bytes >= HEAVY);
         wrote
+    }
+
+    /// Whether so much was written by the last [`poll_write`](Self::poll_write) that others have waited for it.
+    pub(super) fn was_heavy(&self) -> bool {
+        self.heavy
     }
 
     fn write_batch(&mut self, cx: &mut Cx<'_>) -> Result<usize, String> {

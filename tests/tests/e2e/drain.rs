@@ -206,7 +206,7 @@ async fn serving_ends_only_when_the_last_replies_have_been_written() {
         async move {
             entered.try_send(()).unwrap();
             gate.acquire().await.unwrap().forget();
-            Ok(Bytes::from(vec![7; 200_000]))
+            Ok(Bytes::from(vec![7; 120_000]))
         }
     });
     let wire = within(Relayed::new(&host.router(), 1, |s| s, |c| c)).await;
@@ -229,7 +229,7 @@ async fn serving_ends_only_when_the_last_replies_have_been_written() {
     wire.to_near.go();
     let report = within(report).await.unwrap();
     assert_eq!((report.open, report.drained, report.cut, report.calls_cut), (1, 1, 0, 0));
-    assert_eq!(within(call).await.unwrap().unwrap().payload.len(), 200_000);
+    assert_eq!(within(call).await.unwrap().unwrap().payload.len(), 120_000);
     let reason = within(near.closed()).await;
     assert!(reason.is_clean() && reason.by() == EndedBy::Peer, "the GOAWAY came too: {reason}");
     drop(channel);
@@ -242,7 +242,7 @@ fn a_process_that_leaves_when_serving_ends_loses_no_reply() {
     let host = host().on_call(move |_, _| {
         entered.try_send(()).unwrap();
         // As large as one batch can be: it is the transport's, or lost, when the machine is done.
-        async { Ok(Bytes::from(vec![7; 250_000])) }
+        async { Ok(Bytes::from(vec![7; 120_000])) }
     });
     for _ in 0..10 {
         let (near, far) = tokio::io::duplex(1 << 10);
@@ -262,7 +262,7 @@ fn a_process_that_leaves_when_serving_ends_loses_no_reply() {
         clients.block_on(within(enters.recv())).unwrap();
         stop.send(()).unwrap();
         let reply = clients.block_on(within(call)).unwrap().unwrap();
-        assert_eq!(reply.payload.len(), 250_000);
+        assert_eq!(reply.payload.len(), 120_000);
         let report = server.join().unwrap();
         assert_eq!((report.drained, report.cut), (1, 0));
     }

@@ -158,27 +158,51 @@ fn a_call_that_waits_for_credit_says_so_once_and_goes_when_there_is_some() {
     assert_eq!(raw.end.conn.call_credit(), 0);
 }
 
+/// Which calls are answered, in which order.
+fn answered(frames: &[Frame]) -> Vec<u32> {
+    let number = |frame: &Frame| if let Frame::Reply(reply) = frame { Some(reply.id.number()) } else { None };
+    frames.iter().filter_map(number).collect()
+}
+
 #[test]
-fn replies_that_wait_for_credit_go_in_order() {
+fn large_replies_that_wait_for_credit_go_in_order() {
     let mut raw = ready();
     raw.say_all((1..=4).map(|number| call(number, whole(8))));
-    raw.end.reply(1, body(1, 65_000));
-    raw.end.reply(2, body(2, 65_000));
-    raw.end.reply(3, body(3, 60_000));
-    raw.end.reply(4, body(4, 8));
-    let answered = |frames: &[Frame]| -> Vec<u32> {
-        frames
-            .iter()
-            .filter_map(|frame| if let Frame::Reply(reply) = frame { Some(reply.id.number()) } else { None })
-            .collect()
-    };
+    for number in 1..=4 {
+        raw.end.reply(number, body(0, 65_472));
+    }
     let heard = raw.heard();
     assert_eq!(answered(&heard), [1, 2]);
-    assert!(heard.contains(&blocked(Scope::Replies, 2 * 65_064 + 60_064)), "{heard:?}");
-    raw.say(credit(Scope::Replies, 2 * 65_064 + 60_064));
-    assert_eq!(answered(&raw.heard()), [3], "the small one does not pass, and has no credit yet");
+    assert!(heard.contains(&blocked(Scope::Replies, 3 * 65_536)), "{heard:?}");
+    raw.say(credit(Scope::Replies, 3 * 65_536));
+    assert_eq!(answered(&raw.heard()), [3]);
     raw.say(credit(Scope::Replies, u64::MAX));
     assert_eq!(answered(&raw.heard()), [4]);
+}
+
+#[test]
+fn small_replies_pass_a_large_one_that_waits_for_credit_and_do_not_keep_it_waiting() {
+    let mut raw = ready();
+    raw.say_all((1..=3).map(|number| call(number, whole(8))));
+    for (number, len) in [(1, 65_000), (2, 65_000), (3, 60_000)] {
+        raw.end.reply(number, body(0, len));
+    }
+    assert_eq!(answered(&raw.heard()), [1, 2]);
+    let mut total = FIRST;
+    let mut passes = || {
+        raw.say(call(4, whole(8)));
+        raw.end.reply(4, body(4, 8));
+        let passed = answered(&raw.heard()) == [4];
+        // What small ones cost is free again at once.
+        total += 72;
+        raw.say(credit(Scope::Replies, total));
+        passed
+    };
+    let passed = (0..2_000).take_while(|_| passes()).count();
+    assert_eq!(passed as u64, (FIRST - 60_064) / 72, "as much as leaves room for the large one");
+    raw.say(credit(Scope::Replies, u64::MAX));
+    // The large one leaves in fragments, behind the small one.
+    assert_eq!(answered(&raw.heard()), [4, 3]);
 }
 
 #[test]
@@ -221,7 +245,7 @@ fn refused_calls_of_a_peer_that_reads_nothing_do_not_pile_up() {
     let mut raw = ready();
     for number in 2..=4 {
         raw.say(call(number, whole(8)));
-        raw.end.reply(number, body(0, 65_000));
+        raw.end.reply(number, body(0, 65_472));
     }
     raw.say(late());
     raw.heard();
