@@ -80,7 +80,13 @@ impl End {
     }
 
     pub(super) fn read(&mut self, key: StreamKey, items: &mut VecDeque<Bytes>) -> Read {
-        let found = self.conn.read_items(key, items);
+        let mut came = VecDeque::new();
+        let found = self.conn.read_items(key, &mut came);
+        for mut messages in came {
+            while let Some((message, _)) = messages.next() {
+                items.push_back(message);
+            }
+        }
         self.settle();
         found
     }

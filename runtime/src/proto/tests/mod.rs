@@ -39,6 +39,7 @@ use bytes::{Bytes, BytesMut};
 pub(super) use self::ask::*;
 use self::halves::Woken;
 use self::ledger::Ledger;
+use super::items::cost_of_item;
 use super::*;
 use crate::frame::{Decoder, Frame};
 use crate::{Reason, Status};

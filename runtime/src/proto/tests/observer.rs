@@ -193,6 +193,9 @@ impl Observer {
     /// The machine writes a frame, which must be lawful.
     #[track_caller]
     pub(super) fn wrote(&mut self, frame: &Frame) {
+        if let Frame::Items(run) = frame {
+            return singly(run).for_each(|item| self.wrote(&item));
+        }
         let lawful = self.try_write(frame);
         assert_eq!(lawful, Ok(()), "{frame:?} of {:?}", id_of(frame).and_then(|id| self.lines.get(&id)));
     }
@@ -252,6 +255,9 @@ impl Observer {
     /// The machine has read a frame and goes on. `discards`: it may have passed over what it takes no more (wire 11.3).
     #[track_caller]
     pub(super) fn read(&mut self, frame: &Frame, discards: bool) {
+        if let Frame::Items(run) = frame {
+            return singly(run).for_each(|item| self.read(&item, discards));
+        }
         let lawful = self.try_read(frame, discards);
         let line = id_of(frame).and_then(|id| self.lines.get(&id));
         assert!(lawful.is_ok() || discards, "let pass: {lawful:?}: {frame:?} of {line:?}");
@@ -376,4 +382,10 @@ fn of_call(of: &FragmentOf) -> Option<CallId> {
         FragmentOf::Call(id) => Some(*id),
         FragmentOf::Lane(_) => None,
     }
+}
+
+/// The items of a run.
+fn singly(run: &crate::frame::ItemRun) -> impl Iterator<Item = Frame> {
+    let mut run = run.clone();
+    std::iter::from_fn(move || run.next_item()).map(Frame::Item)
 }
