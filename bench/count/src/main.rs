@@ -231,7 +231,9 @@ fn polls(_: &tokio::runtime::Runtime) -> u64 {
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let Some(work) = Work::parse(&arguments) else {
-        eprintln!("say `call`, `push`, `down`, `up` or `both`, how many in flight, bytes of a message, and how many of them");
+        eprintln!(
+            "say `call`, `push`, `down`, `up` or `both`, how many in flight, bytes of a message, and how many of them"
+        );
         return ExitCode::FAILURE;
     };
     match run(work) {

@@ -50,6 +50,13 @@ impl Connection {
         Read::Wait
     }
 
+    /// The reader that was told to wait does not any more: until it comes again, nothing is lent to it.
+    pub(crate) fn reader_left(&mut self, key: StreamKey) {
+        if let Some(inn) = self.stream(key).and_then(|stream| stream.inn.as_mut()) {
+            inn.waits = false;
+        }
+    }
+
     /// Items of so much cost were handed on: their credit is free again (wire 7.5).
     pub(crate) fn items_read(&mut self, key: StreamKey, cost: u64) {
         let Some(inn) = self.stream(key).and_then(|stream| stream.inn.as_mut()) else { return };

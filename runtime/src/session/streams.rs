@@ -106,6 +106,11 @@ impl StreamHandle {
         })
     }
 
+    /// The reader that found nothing does not wait for more.
+    pub(crate) fn waits_no_more(&self) {
+        self.shared.with_little(|state| state.conn.reader_left(self.key));
+    }
+
     /// Items of so much cost were handed on.
     pub(crate) fn handed_on(&self, cost: u64) {
         if cost > 0 {

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
 
@@ -148,7 +149,7 @@ impl<T: Message> RecvStream<T> {
     /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
     pub async fn next(&mut self) -> Result<Option<T>, Status> {
         let Some(limit) = self.state.item_timeout else {
-            let next = poll_fn(|cx| self.state.poll_next_payload(cx)).await;
+            let next = Next { state: &mut self.state, waits: false }.await;
             return self.read(next);
         };
         // Apart: most have no limit, and would carry the timer's room about.
@@ -156,12 +157,13 @@ impl<T: Message> RecvStream<T> {
     }
 
     async fn next_within(&mut self, limit: Duration) -> Result<Option<T>, Status> {
-        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_next_item(cx))).await;
-        waited.unwrap_or_else(|_| {
+        let next = Next { state: &mut self.state, waits: false };
+        let Ok(next) = tokio::time::timeout(limit, next).await else {
             let status = Status::from(Error::ItemTimeout { limit });
             self.state.fail(&status);
-            Err(status)
-        })
+            return Err(status);
+        };
+        self.read(next)
     }
 
     pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
@@ -262,6 +264,34 @@ impl Reading {
                     self.end = Some(read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata)));
                     self.let_go();
                 }
+            }
+        }
+    }
+}
+
+/// The wait for an item. Who goes in the middle of it waits no more: what is large is granted only to who reads (wire 7.8).
+struct Next<'a> {
+    state: &'a mut Reading,
+    waits: bool,
+}
+
+impl Future for Next<'_> {
+    type Output = Result<Option<Bytes>, Status>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let next = this.state.poll_next_payload(cx);
+        this.waits = next.is_pending();
+        next
+    }
+}
+
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            if let Some(handle) = &self.state.handle {
+                handle.waits_no_more();
             }
         }
     }

@@ -212,7 +212,8 @@ impl<T: Message> SendStream<T> {
         }
     }
 
-    /// All items were sent. The other end reads them and then finds the end; the call goes on until it has answered. In a
+    /// All items were sent. The other end reads them and then finds the end; the call goes on until it has answered, as long as
+    /// somebody here waits for that: the [`Reply`](crate::Reply) or [`RecvStream`](crate::RecvStream) of the call. In a
     /// handler it means only that nothing more is sent: what the handler returns ends the stream.
     ///
     /// # Errors

@@ -99,6 +99,16 @@ fn of_a_thousand_that_offer_more_than_their_credit_only_who_reads_is_lent_it() {
         pair.b.conn.serving.streams().map(|s| s.inn.as_ref().map_or(0, |inn| inn.grant.held())).sum()
     };
     assert_eq!(held(&mut pair), 0);
+    // A wait that was given up is none: of two that wait the one that is lent first keeps the turn, then this one went.
+    let [first, went] = [7, 8].map(|at| pair.b.calls[at].stream.expect("it has streams"));
+    for theirs in [first, went] {
+        assert!(matches!(pair.b.read(theirs, &mut VecDeque::new()), Read::Wait));
+    }
+    pair.b.conn.reader_left(went);
+    pair.drive();
+    assert_eq!(held(&mut pair), 60_064);
+    assert!(matches!(pair.b.read(first, &mut VecDeque::new()), Read::Items(_)));
+    pair.b.give_back(first, 60_064);
     for at in [500, 3, 999] {
         let theirs = pair.b.calls[at].stream.expect("it has streams");
         assert!(matches!(pair.b.read(theirs, &mut VecDeque::new()), Read::Wait));
