@@ -1,23 +1,22 @@
 //! What a handler is told about its call, and what it can tell in return. Made by the runner for each call and push.
 
 mod current;
+mod shared;
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::any::TypeId;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::current::{inherited, inherits};
+pub(crate) use self::shared::CallCore;
 use crate::frame::{Block, Text};
-use crate::proto::Stop;
-use crate::session::wakers::{Place, Wakers};
-use crate::session::{Lock, LockGuard, Runs, clock};
+use crate::session::wakers::Place;
+use crate::session::{Lock, Runs, clock};
 use crate::transport::PeerAddr;
 use crate::{Metadata, MethodSpec, Session};
 
@@ -42,34 +41,8 @@ use crate::{Metadata, MethodSpec, Session};
 #[derive(Clone)]
 pub struct Context(Arc<CallCore>);
 
-/// The shared part of a call at its callee.
-pub(crate) struct CallCore {
-    session: Session,
-    spec: Option<&'static MethodSpec>,
-    /// Its name, if nobody serves it.
-    unknown: Option<Box<Text>>,
-    /// What came beside the message; most calls bring nothing.
-    block: Option<Box<Block>>,
-    deadline: Option<Instant>,
-    live: Lock<Live>,
-    /// Something was put into `live`.
-    touched: AtomicBool,
-}
-
 /// The metadata of a call that brings none.
 static NO_METADATA: Metadata = Metadata::new();
-
-type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
-
-#[derive(Default)]
-struct Live {
-    stopped: Option<Stop>,
-    /// The task that polls the handler, once it has one.
-    task: Option<Waker>,
-    watchers: Option<Box<Wakers>>,
-    reply: Metadata,
-    extensions: Option<Box<Extensions>>,
-}
 
 impl Context {
     pub(crate) fn new(core: &Arc<CallCore>) -> Self {
@@ -290,99 +263,6 @@ impl Context {
     }
 }
 
-impl Drop for CallCore {
-    /// What a handler left beside its call may panic when it is dropped, wherever that is: it costs nobody else.
-    fn drop(&mut self) {
-        if !*self.touched.get_mut() {
-            return;
-        }
-        let Some(extensions) = self.live.lock().extensions.take() else { return };
-        for value in extensions.into_values() {
-            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-                tracing::error!(route = self.route(), peer = %self.session.peer_addr(), "an extension panicked when it was dropped");
-            }
-        }
-    }
-}
-
-impl CallCore {
-    pub(crate) fn new(
-        session: Session,
-        spec: Option<&'static MethodSpec>,
-        route: Text,
-        block: Option<Box<Block>>,
-        deadline: Option<Instant>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            session,
-            spec,
-            unknown: (!route.as_str().is_empty()).then(|| Box::new(route)),
-            block,
-            deadline,
-            live: Lock::default(),
-            touched: AtomicBool::new(false),
-        })
-    }
-
-    /// What is beside the call, to put something into it.
-    fn touch(&self) -> LockGuard<'_, Live> {
-        let live = self.live.lock();
-        self.touched.store(true, Ordering::Relaxed);
-        live
-    }
-
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
-    }
-
-    pub(crate) fn spec(&self) -> Option<&'static MethodSpec> {
-        self.spec
-    }
-
-    pub(crate) fn route(&self) -> &str {
-        match (self.spec, &self.unknown) {
-            (Some(spec), _) => spec.route,
-            (None, name) => name.as_deref().map_or("", Text::as_str),
-        }
-    }
-
-    pub(crate) fn block_codec(&self) -> u8 {
-        self.block.as_ref().map_or(0, |block| block.codec)
-    }
-
-    /// The handler must go: its task is woken to drop it, and what it spawned is told.
-    pub(crate) fn stop(&self, why: Stop) {
-        let mut live = self.touch();
-        live.stopped.get_or_insert(why);
-        let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
-        if let Some(watchers) = &mut live.watchers {
-            watchers.wake_all(&mut wakes);
-        }
-        drop(live);
-        for waker in wakes {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn stopped(&self) -> Option<Stop> {
-        self.live.lock().stopped
-    }
-
-    /// The task that polls the handler; `Some` if the handler must go instead.
-    pub(crate) fn set_task(&self, waker: &Waker) -> Option<Stop> {
-        let mut live = self.live.lock();
-        match &mut live.task {
-            Some(task) => task.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        live.stopped
-    }
-
-    pub(crate) fn take_reply_metadata(&self) -> Metadata {
-        std::mem::take(&mut self.live.lock().reply)
-    }
-}
-
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
@@ -390,12 +270,6 @@ impl fmt::Debug for Context {
             .field("peer", self.peer_addr())
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for CallCore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallCore").field("route", &self.route()).finish_non_exhaustive()
     }
 }
 

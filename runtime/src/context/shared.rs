@@ -1,0 +1,141 @@
+//! What all clones of a context share, and the session beside: made by the runner for each call, told when the call is over.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::frame::{Block, Text};
+use crate::proto::Stop;
+use crate::session::wakers::Wakers;
+use crate::session::{Lock, LockGuard};
+use crate::{Metadata, MethodSpec, Session};
+
+type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
+/// The shared part of a call at its callee.
+pub(crate) struct CallCore {
+    pub(super) session: Session,
+    pub(super) spec: Option<&'static MethodSpec>,
+    /// Its name, if nobody serves it.
+    pub(super) unknown: Option<Box<Text>>,
+    /// What came beside the message; most calls bring nothing.
+    pub(super) block: Option<Box<Block>>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) live: Lock<Live>,
+    /// Something was put into `live`.
+    pub(super) touched: AtomicBool,
+}
+
+#[derive(Default)]
+pub(super) struct Live {
+    pub(super) stopped: Option<Stop>,
+    /// The task that polls the handler, once it has one.
+    pub(super) task: Option<Waker>,
+    pub(super) watchers: Option<Box<Wakers>>,
+    pub(super) reply: Metadata,
+    pub(super) extensions: Option<Box<Extensions>>,
+}
+
+impl Drop for CallCore {
+    /// What a handler left beside its call may panic when it is dropped, wherever that is: it costs nobody else.
+    fn drop(&mut self) {
+        if !*self.touched.get_mut() {
+            return;
+        }
+        let Some(extensions) = self.live.lock().extensions.take() else { return };
+        for value in extensions.into_values() {
+            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+                tracing::error!(route = self.route(), peer = %self.session.peer_addr(), "an extension panicked when it was dropped");
+            }
+        }
+    }
+}
+
+impl CallCore {
+    pub(crate) fn new(
+        session: Session,
+        spec: Option<&'static MethodSpec>,
+        route: Text,
+        block: Option<Box<Block>>,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            session,
+            spec,
+            unknown: (!route.as_str().is_empty()).then(|| Box::new(route)),
+            block,
+            deadline,
+            live: Lock::default(),
+            touched: AtomicBool::new(false),
+        })
+    }
+
+    /// What is beside the call, to put something into it.
+    pub(super) fn touch(&self) -> LockGuard<'_, Live> {
+        let live = self.live.lock();
+        self.touched.store(true, Ordering::Relaxed);
+        live
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn spec(&self) -> Option<&'static MethodSpec> {
+        self.spec
+    }
+
+    pub(crate) fn route(&self) -> &str {
+        match (self.spec, &self.unknown) {
+            (Some(spec), _) => spec.route,
+            (None, name) => name.as_deref().map_or("", Text::as_str),
+        }
+    }
+
+    pub(crate) fn block_codec(&self) -> u8 {
+        self.block.as_ref().map_or(0, |block| block.codec)
+    }
+
+    /// The handler must go: its task is woken to drop it, and what it spawned is told.
+    pub(crate) fn stop(&self, why: Stop) {
+        let mut live = self.touch();
+        live.stopped.get_or_insert(why);
+        let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
+        if let Some(watchers) = &mut live.watchers {
+            watchers.wake_all(&mut wakes);
+        }
+        drop(live);
+        for waker in wakes {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.live.lock().stopped
+    }
+
+    /// The task that polls the handler; `Some` if the handler must go instead.
+    pub(crate) fn set_task(&self, waker: &Waker) -> Option<Stop> {
+        let mut live = self.live.lock();
+        match &mut live.task {
+            Some(task) => task.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        live.stopped
+    }
+
+    pub(crate) fn take_reply_metadata(&self) -> Metadata {
+        std::mem::take(&mut self.live.lock().reply)
+    }
+}
+
+impl fmt::Debug for CallCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallCore").field("route", &self.route()).finish_non_exhaustive()
+    }
+}
