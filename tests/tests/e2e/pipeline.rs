@@ -2,15 +2,15 @@
 
 mod writes;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocall::{Channel, Code, Context, Raw, Server, Session, Status, pipeline};
+use protocall::{Channel, Code, Context, Raw, Server, Status, pipeline};
 use protocall_tests::proto::echo::v1::{EchoReply, EchoRequest};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::support::{Ends, Guard, Over, Running, each_way, echo, host, idle, message, until, within};
+use crate::support::{Ends, Guard, Over, Running, each_way, echo, host, message, until, within};
 
 const ECHO: &str = "echo.v1.Echo/Echo";
 

@@ -1,8 +1,10 @@
 //! A proxy that understands nothing stands between the two ends.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use protocall::{Caller, Channel, Code, Context, Raw, RawCall, Router, Server};
+use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server};
 use protocall_tests::proto::echo::v1::{EchoClient, RepeatRequest};
 
 use super::support::*;
@@ -103,8 +105,52 @@ async fn what_is_no_protobuf_passes_and_brings_the_callers_address() {
     ends.idle().await;
 }
 
+/// Not a test but the process that the next one kills: it passes everything on until then.
 #[tokio::test]
-async fn a_proxy_that_dies_ends_every_kind_of_call_once_at_both_ends() {
+#[ignore = "run by another test, in a process of its own"]
+async fn a_proxy_to_be_killed() {
+    let upstream = std::env::var("UPSTREAM").unwrap();
+    let between = Proxy::new(move |back| Channel::builder(&upstream).serve(back).connect_lazy());
+    let router = Router::new().fallback(between.clone()).fallback_push(between);
+    let server = Running::start(Server::new(router).listen("tcp://127.0.0.1:0")).await;
+    println!("listening {}", server.uri);
+    std::future::pending::<()>().await;
+}
+
+/// A process that is killed, by the test or at its end.
+struct Process(std::process::Child);
+
+impl Process {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs a test that is none in a process of its own: that, and where it listens.
+fn process(test: &str, upstream: &str) -> (Process, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env("UPSTREAM", upstream)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let uri = lines
+        .map(Result::unwrap)
+        .find_map(|line| line.split_once("listening ").map(|(_, uri)| uri.to_owned()))
+        .unwrap();
+    (Process(child), uri)
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_killed_ends_every_kind_of_call_once_at_both_ends() {
     let (dropped, mut drops) = tokio::sync::mpsc::channel(16);
     let host = host()
         .on_call({
@@ -136,7 +182,13 @@ async fn a_proxy_that_dies_ends_every_kind_of_call_once_at_both_ends() {
                 panic!("half a conversation looks whole");
             }
         });
-    let mut ends = Ends::new(Over::Proxied, &host).await;
+    let server = Running::start(Server::new(host.router()).listen("tcp://127.0.0.1:0")).await;
+    let (mut proxy, uri) = process("proxied::a_proxy_to_be_killed", &server.uri);
+    let channel = Channel::builder(uri).serve(host.router()).connect().await.unwrap();
+    let _ = within(channel.call_raw("nobody.Serves/This", "")).await;
+    let far = server.handle.sessions().pop().unwrap();
+    let near = channel.session().await.unwrap();
+    let ends = Ends { near, far, channel, server, proxy: None };
     for caller in ends.both() {
         let client = echo(&caller);
         let call = tokio::spawn(client.echo(message("x")));
@@ -158,7 +210,7 @@ async fn a_proxy_that_dies_ends_every_kind_of_call_once_at_both_ends() {
             ends.idle().await;
             continue;
         }
-        within(ends.proxy.take().unwrap().kill()).await;
+        proxy.kill();
         for status in [
             within(call).await.unwrap().map(|_| ()).unwrap_err(),
             within(async {
