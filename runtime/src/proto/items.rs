@@ -24,7 +24,7 @@ pub(crate) struct ItemsIn {
     pub(super) grant: Grant,
     queue: VecDeque<Messages>,
     /// Where items lie that nobody waited for.
-    chunk: BytesMut,
+    chunk: Option<Box<BytesMut>>,
     /// The item under way, and what it was charged.
     under_way: Option<Box<Assembly>>,
     cost: u64,
@@ -47,7 +47,7 @@ impl ItemsIn {
         Self {
             grant: Grant::new(credit),
             queue: VecDeque::new(),
-            chunk: BytesMut::new(),
+            chunk: None,
             under_way: None,
             cost: 0,
             last: false,
@@ -125,11 +125,12 @@ impl ItemsIn {
         if message.len() > CHUNK {
             return Bytes::copy_from_slice(&message);
         }
-        if self.chunk.capacity() < message.len() {
-            self.chunk = BytesMut::with_capacity(if self.queue.is_empty() { message.len() } else { CHUNK });
+        let chunk = self.chunk.get_or_insert_default();
+        if chunk.capacity() < message.len() {
+            **chunk = BytesMut::with_capacity(if self.queue.is_empty() { message.len() } else { CHUNK });
         }
-        self.chunk.extend_from_slice(&message);
-        self.chunk.split().freeze()
+        chunk.extend_from_slice(&message);
+        chunk.split().freeze()
     }
 
     /// FRAGMENT.
@@ -166,7 +167,7 @@ impl ItemsIn {
         let queue = std::mem::take(&mut self.queue);
         let held: u64 = queue.iter().map(Messages::cost).sum();
         self.grant.free(held);
-        self.chunk = BytesMut::new();
+        self.chunk = None;
         self.waits = false;
     }
 
@@ -190,7 +191,7 @@ impl ItemsIn {
         debug_assert!(items.is_empty());
         std::mem::swap(&mut self.queue, items);
         // What is not full is begun anew: the reader has its other half.
-        self.chunk = BytesMut::new();
+        self.chunk = None;
         self.waits = false;
     }
 
