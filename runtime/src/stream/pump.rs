@@ -50,7 +50,14 @@ async fn answer_with<R: Message>(
     }
     loop {
         match next_wanted(&mut input, &out).await {
-            Next::Item(item) => drop(out.send(item).await),
+            Next::Item(item) => {
+                if let Err(why) = out.send(item).await {
+                    // Nobody wants more, as is seen next; or it can never go, and without it the rest must not look whole.
+                    if !is_closed(&out).await {
+                        return Err(why);
+                    }
+                }
+            }
             // Nobody wants more of them, but the call goes on: how it ends counts.
             Next::Unwanted(why) => input.stop_items(why.code()),
             Next::End => break,
@@ -82,12 +89,24 @@ async fn metadata_while_wanted<T: Message>(
 async fn pass_on<Q: Message>(mut input: RecvStream<Q>, mut out: SendStream<Q>) {
     loop {
         match next_wanted(&mut input, &out).await {
-            Next::Item(item) => drop(out.send(item).await),
+            Next::Item(item) => {
+                if let Err(why) = out.send(item).await {
+                    // As above; if nobody wants more, there is nothing left to break off.
+                    out.reset(&why);
+                    return input.stop(why.code());
+                }
+            }
             Next::End => return drop(out.finish().await),
             Next::Unwanted(why) => return input.stop(why.code()),
             Next::Failed(status) => return out.reset(&status),
         }
     }
+}
+
+/// Whether no more items can be sent.
+async fn is_closed<T: Message>(out: &SendStream<T>) -> bool {
+    let mut closed = pin!(out.closed());
+    poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_ready())).await
 }
 
 /// What is to be done next for one way of items.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server};
-use protocall_tests::proto::echo::v1::{EchoClient, RepeatRequest};
+use protocall_tests::proto::echo::v1::{EchoClient, EchoReply, RepeatRequest};
 
 use super::support::*;
 
@@ -293,4 +293,41 @@ async fn what_waits_for_a_slow_upstream_counts_towards_the_receive_budget() {
 
 fn upstream_has(server: &Running, calls: usize) -> bool {
     server.handle.sessions().first().is_some_and(|session| session.stats().calls_in == calls)
+}
+
+#[tokio::test]
+async fn an_item_that_the_next_hop_does_not_take_is_never_left_out_of_a_stream_that_looks_whole() {
+    let server = Server::new(host().router()).max_message(65_536).receive_budget(1 << 20);
+    let server = Running::start(server.listen("tcp://127.0.0.1:0")).await;
+    let uri = server.uri.clone();
+    let between = Proxy::new(move |back| Channel::builder(&uri).serve(back).connect_lazy());
+    let router = Router::new().fallback(between.clone()).fallback_push(between);
+    let proxy = Running::start(Server::new(router).listen("tcp://127.0.0.1:0")).await;
+    let client = EchoClient::new(Channel::connect(&proxy.uri).await.unwrap());
+
+    let (mut out, reply) = client.gather().await.unwrap();
+    for size in [10, 65_537, 10] {
+        let _ = within(out.send(message(vec![7; size]))).await;
+    }
+    let _ = out.finish().await;
+    let status = within(reply).await.map(|reply| reply.payload.len()).unwrap_err();
+    assert_eq!(status.code(), Code::RESOURCE_EXHAUSTED, "{status}");
+
+    // The other way: the client takes less than the server sends.
+    let host = host().on_repeat(|_, req, mut out| async move {
+        for size in [10, 65_600, 10] {
+            out.send(EchoReply { payload: vec![7; size].into() }).await?;
+        }
+        out.send(EchoReply { payload: req.payload }).await
+    });
+    let large = Running::start(Server::new(host.router()).listen("tcp://127.0.0.1:0")).await;
+    let upstream = Channel::connect(&large.uri).await.unwrap();
+    let proxy = Server::new(Router::new().forward_to(&upstream)).listen("tcp://127.0.0.1:0");
+    let proxy = Running::start(proxy).await;
+    let channel = Channel::builder(&proxy.uri).max_message(65_536).receive_budget(1 << 20);
+    let client = EchoClient::new(channel.connect().await.unwrap());
+    let mut down = client.repeat(RepeatRequest { payload: "x".into(), times: 1 }).await.unwrap();
+    assert_eq!(within(down.next()).await.unwrap().unwrap().payload.len(), 10);
+    let status = within(down.next()).await.map(|item| item.map(|item| item.payload.len())).unwrap_err();
+    assert_eq!(status.code(), Code::RESOURCE_EXHAUSTED, "{status}");
 }
