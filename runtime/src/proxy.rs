@@ -2,6 +2,7 @@
 //! sends goes on to the other. It is a fallback, so a router can serve some routes itself and pass the rest on.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -39,7 +40,8 @@ struct Inner {
 
 impl Proxy {
     /// `connect` makes the upstream of a connection, which must serve the router that it is given: that passes on what comes
-    /// back. It is called once a connection; let it connect lazily, so that calls wait for it within their time limits.
+    /// back. Let it connect lazily: calls then wait for it within their time limits, and one that is made for nothing, because
+    /// several calls come first at once, costs nothing.
     pub fn new(connect: impl Fn(Router) -> Result<Channel, Error> + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner { connect: Box::new(connect), upstreams: Lock::default() }))
     }
@@ -50,14 +52,17 @@ impl Proxy {
     /// What making it failed with.
     pub fn upstream(&self, ctx: &Context) -> Result<Caller, Status> {
         let session = ctx.session();
-        let mut upstreams = self.0.upstreams.lock();
-        if let Some(upstream) = upstreams.get(&session) {
+        if let Some(upstream) = self.0.upstreams.lock().get(&session) {
             return Ok(upstream.into());
         }
+        // With the lock released, since it is the user's.
         let back = Router::new().forward_to(&session);
         let upstream = (self.0.connect)(back).map_err(|error| Status::from(error).not_run())?;
-        upstreams.insert(session.clone(), upstream.clone());
-        drop(upstreams);
+        match self.0.upstreams.lock().entry(session.clone()) {
+            // Another call was quicker: what was made here has not connected, and goes.
+            Entry::Occupied(other) => return Ok(other.get().into()),
+            Entry::Vacant(place) => place.insert(upstream.clone()),
+        };
         tokio::spawn(Arc::clone(&self.0).watch(session, upstream.clone()));
         Ok(upstream.into())
     }

@@ -11,10 +11,7 @@
 //! fields that several kinds share; [`header`] and [`fields`] write and read; [`block`] is the optional items of an
 //! opening or an answer.
 
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "encoders of streams and authentication, which are to come")
-)]
+#![cfg_attr(not(test), allow(dead_code, reason = "encoders of authentication, which is to come"))]
 
 mod auth;
 pub(crate) mod block;

@@ -161,7 +161,7 @@ impl Connection {
         let id = CallId::new(self.role, permit.number);
         let route = self.route_out(opening.route);
         let deadline = opening.left.map(whole_millis);
-        let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
+        let stream = opening.shape.answers_with_items();
         let head = CallHead { id, route, deadline, stream, block: opening.block };
         let outline = opening.shape.has_request().then(|| Outline::whole(opening.len));
         let buffer = self.outbox.small();
@@ -186,7 +186,7 @@ impl Connection {
         opening: Opening<'_>,
         message: Bytes,
     ) {
-        let stream = matches!(opening.shape, Shape::ServerStream | Shape::Bidi);
+        let stream = opening.shape.answers_with_items();
         let route = match self.route_out(opening.route) {
             RouteOut::Number(number) => RouteRef::Number(number),
             RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),

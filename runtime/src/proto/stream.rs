@@ -129,27 +129,21 @@ impl Stream {
 impl Connection {
     /// The streams of a call that we open; none for a unary one.
     pub(super) fn caller_stream(&mut self, shape: Shape) -> Option<Box<Stream>> {
-        match shape {
-            Shape::Unary => None,
-            Shape::ServerStream => Some(self.new_stream((true, false))),
-            Shape::ClientStream => Some(self.new_stream((false, true))),
-            Shape::Bidi => Some(self.new_stream((true, true))),
-        }
+        self.new_stream((shape.answers_with_items(), !shape.has_request()))
     }
 
     /// The streams of a call that the peer opens.
     pub(super) fn callee_stream(&mut self, shape: Shape) -> Option<Box<Stream>> {
-        match shape {
-            Shape::Unary => None,
-            Shape::ServerStream => Some(self.new_stream((false, true))),
-            Shape::ClientStream => Some(self.new_stream((true, false))),
-            Shape::Bidi => Some(self.new_stream((true, true))),
-        }
+        self.new_stream((!shape.has_request(), shape.answers_with_items()))
     }
 
-    fn new_stream(&mut self, (inn, out): (bool, bool)) -> Box<Stream> {
+    /// With items that come, items that go, or both.
+    fn new_stream(&mut self, (inn, out): (bool, bool)) -> Option<Box<Stream>> {
+        if !inn && !out {
+            return None;
+        }
         self.streams_begun += 1;
-        Box::new(Stream {
+        Some(Box::new(Stream {
             serial: self.streams_begun,
             inn: inn.then(|| ItemsIn::new(self.ours.stream_credit)),
             out: out.then(|| ItemsOut::new(self.peer.settings.stream_credit)),
@@ -159,7 +153,7 @@ impl Connection {
             headers_said: false,
             terminal: None,
             over: false,
-        })
+        }))
     }
 
     /// The key of the stream that has this id now.
