@@ -1,9 +1,7 @@
 //! Peers that speak something else, or our protocall wrongly, over real sockets: each gets its reason, and others are served
 //! meanwhile. And processes that are killed.
 
-use std::io::{BufRead, BufReader};
 use std::net::Shutdown;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::journal::Dice;
+use crate::process::Process;
 use crate::support::{HELLO, Running, host, message, within};
 
 const CODES: [&str; 16] = [
@@ -205,23 +204,12 @@ async fn a_process_to_be_killed() {
 
 #[tokio::test]
 async fn a_process_that_is_killed_ends_every_call_on_it() {
-    let myself = std::env::current_exe().unwrap();
-    let mut child = Command::new(myself)
-        .args(["--exact", "hostile::a_process_to_be_killed", "--ignored", "--nocapture"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let uri = lines
-        .map(Result::unwrap)
-        .find_map(|line| line.split_once("listening ").map(|(_, uri)| uri.to_owned()))
-        .unwrap();
-    let channel = Channel::builder(uri).timeout(Duration::from_secs(50)).connect().await.unwrap();
+    let mut process = Process::start("hostile::a_process_to_be_killed", &[]);
+    let channel = Channel::builder(process.uri()).timeout(Duration::from_secs(50)).connect().await.unwrap();
     let client = EchoClient::new(&channel);
     let calls: Vec<_> = (0..50).map(|_| tokio::spawn(client.echo(message("")))).collect();
     assert_eq!(within(client.echo(message("x"))).await.unwrap().payload, Bytes::from_static(b"x"));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    process.kill();
     for call in calls {
         let status = within(call).await.unwrap().unwrap_err();
         assert_eq!((status.code(), status.may_have_run()), (Code::UNAVAILABLE, true), "{status:?}");

@@ -13,6 +13,7 @@ mod lanes;
 mod limits;
 mod peers;
 mod pipeline;
+mod process;
 mod proxied;
 mod pushes;
 mod queued;

@@ -1,12 +1,11 @@
 //! A proxy that understands nothing stands between the two ends.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server};
 use protocall_tests::proto::echo::v1::{EchoClient, EchoReply, RepeatRequest};
 
+use super::process::Process;
 use super::support::*;
 
 #[tokio::test]
@@ -117,38 +116,6 @@ async fn a_proxy_to_be_killed() {
     std::future::pending::<()>().await;
 }
 
-/// A process that is killed, by the test or at its end.
-struct Process(std::process::Child);
-
-impl Process {
-    fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Runs a test that is none in a process of its own: that, and where it listens.
-fn process(test: &str, upstream: &str) -> (Process, String) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env("UPSTREAM", upstream)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let uri = lines
-        .map(Result::unwrap)
-        .find_map(|line| line.split_once("listening ").map(|(_, uri)| uri.to_owned()))
-        .unwrap();
-    (Process(child), uri)
-}
-
 #[tokio::test]
 async fn a_proxy_that_is_killed_ends_every_kind_of_call_once_at_both_ends() {
     let (dropped, mut drops) = tokio::sync::mpsc::channel(16);
@@ -183,8 +150,8 @@ async fn a_proxy_that_is_killed_ends_every_kind_of_call_once_at_both_ends() {
             }
         });
     let server = Running::start(Server::new(host.router()).listen("tcp://127.0.0.1:0")).await;
-    let (mut proxy, uri) = process("proxied::a_proxy_to_be_killed", &server.uri);
-    let channel = Channel::builder(uri).serve(host.router()).connect().await.unwrap();
+    let mut proxy = Process::start("proxied::a_proxy_to_be_killed", &[("UPSTREAM", &server.uri)]);
+    let channel = Channel::builder(proxy.uri()).serve(host.router()).connect().await.unwrap();
     let _ = within(channel.call_raw("nobody.Serves/This", "")).await;
     let far = server.handle.sessions().pop().unwrap();
     let near = channel.session().await.unwrap();

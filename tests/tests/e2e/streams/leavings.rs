@@ -1,8 +1,6 @@
 //! Processes that are killed in the middle of each kind of stream, at either end and in either role: every half ends, once,
 //! with the right status; half an upload is never taken for whole; nothing is left.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use protocall::{Channel, Code, Router, Server, Session, Status};
 use tokio::sync::mpsc;
 
 use super::{drain, reply, times};
+use crate::process::Process;
 use crate::support::*;
 
 /// Which end of the connection the process is that is killed, and what it does there.
@@ -152,32 +151,25 @@ async fn a_process_to_be_killed() {
     std::future::pending::<()>().await;
 }
 
-fn start(what: &str, uri: Option<&str>) -> Child {
-    let myself = std::env::current_exe().unwrap();
-    let mut command = Command::new(myself);
-    command.args(["--exact", "streams::leavings::a_process_to_be_killed", "--ignored", "--nocapture"]);
-    command.env("PROTOCALL_TEST_ROLE", what).stdout(Stdio::piped());
-    if let Some(uri) = uri {
-        command.env("PROTOCALL_TEST_SERVER", uri);
-    }
-    command.spawn().unwrap()
+fn start(what: &str, uri: Option<&str>) -> Process {
+    let server = uri.map(|uri| ("PROTOCALL_TEST_SERVER", uri));
+    let environment: Vec<_> = [("PROTOCALL_TEST_ROLE", what)].into_iter().chain(server).collect();
+    Process::start("streams::leavings::a_process_to_be_killed", &environment)
 }
 
 /// Our end of a connection to a process that was started as that, and what our end needs to live.
-async fn meet(what: &str, router: Router) -> (Child, Session, Box<dyn std::any::Any>) {
+async fn meet(what: &str, router: Router) -> (Process, Session, Box<dyn std::any::Any>) {
     if what.starts_with("a client") {
         let server = Running::start(Server::new(router).listen("tcp://127.0.0.1:0")).await;
-        let child = start(what, Some(&server.uri));
+        let process = start(what, Some(&server.uri));
         until(|| !server.handle.sessions().is_empty()).await;
         let session = server.handle.sessions().pop().unwrap();
-        return (child, session, Box::new(server));
+        return (process, session, Box::new(server));
     }
-    let mut child = start(what, None);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let uri = lines.find_map(|line| line.split_once("listening ").map(|(_, uri)| uri.to_owned())).unwrap();
-    let channel = Channel::builder(uri).serve(router).connect().await.unwrap();
+    let mut process = start(what, None);
+    let channel = Channel::builder(process.uri()).serve(router).connect().await.unwrap();
     let session = channel.session().await.unwrap();
-    (child, session, Box::new((channel, lines)))
+    (process, session, Box::new(channel))
 }
 
 async fn nothing_left(session: &Session) {
@@ -194,7 +186,7 @@ async fn a_callee_that_is_killed_ends_every_half_of_its_callers() {
     for what in SERVES {
         let tasks = tokio::runtime::Handle::current().metrics();
         let before = tasks.num_alive_tasks();
-        let (mut child, session, life) = meet(what, Router::new()).await;
+        let (mut process, session, life) = meet(what, Router::new()).await;
         let called = session.clone();
         let calls = tokio::spawn(async move { call_all(&called).await });
         // All three run, and what nobody reads piles up.
@@ -202,8 +194,7 @@ async fn a_callee_that_is_killed_ends_every_half_of_its_callers() {
         let mut stream = echo(&session).repeat(times(1)).await.unwrap();
         within(stream.next()).await.unwrap().unwrap();
         until(|| session.stats().stream_bytes > 200_000).await;
-        child.kill().unwrap();
-        child.wait().unwrap();
+        process.kill();
         for (half, status) in within(calls).await.unwrap() {
             assert_eq!(
                 (status.code(), status.may_have_run()),
@@ -230,12 +221,11 @@ async fn a_caller_that_is_killed_ends_every_handler_once_and_half_an_upload_is_n
         let before = tasks.num_alive_tasks();
         let journal = Journal::default();
         let (entered, mut enters) = mpsc::channel(8);
-        let (mut child, session, life) = meet(what, noting(&journal, &entered).router()).await;
+        let (mut process, session, life) = meet(what, noting(&journal, &entered).router()).await;
         for _ in 0..3 {
             within(enters.recv()).await.unwrap();
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        process.kill();
         nothing_left(&session).await;
         until(|| journal.lock().unwrap().len() >= 3).await;
         drop((session, life, entered));
