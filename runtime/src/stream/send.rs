@@ -195,7 +195,8 @@ impl<T: Message> SendStream<T> {
         })
     }
 
-    /// Sends an item now, or not at all.
+    /// Sends an item now, or not at all. One that is larger than a frame (`max_fragment`) or than `stream_credit` at the other
+    /// end is taken and then waits for its credit, if none waits before it.
     ///
     /// # Errors
     /// [`Error::NoRoom`] if it would have to wait; else as [`send`](Self::send).
