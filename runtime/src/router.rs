@@ -10,6 +10,7 @@ use crate::frame::shape::{method_shape, service_shape};
 use crate::frame::{ServiceShape, Services};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, Service};
+use crate::session::burns::{Burns, Habit};
 use crate::session::{Held, Responder};
 use crate::{Caller, Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
 
@@ -33,6 +34,8 @@ struct Routes {
     services: Vec<&'static ServiceSpec>,
     fallback: Option<Arc<dyn ErasedFallback>>,
     fallback_push: Option<Arc<dyn ErasedFallbackPush>>,
+    /// Of what answers unknown routes.
+    burns: Arc<Burns>,
 }
 
 /// A method of a service that is served.
@@ -41,6 +44,13 @@ pub(crate) struct Target {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) method: usize,
     pub(crate) spec: &'static MethodSpec,
+    burns: Arc<Burns>,
+}
+
+impl Target {
+    pub(crate) fn habit(&self) -> Habit {
+        self.burns.habit()
+    }
 }
 
 impl fmt::Debug for Target {
@@ -75,6 +85,7 @@ impl Router {
             services: Vec::new(),
             fallback: None,
             fallback_push: None,
+            burns: Arc::default(),
         }))
     }
 
@@ -124,7 +135,8 @@ impl Router {
         let service: Arc<dyn Service> = Arc::new(service);
         let routes = Arc::make_mut(&mut self.0);
         for (method, method_spec) in spec.methods.iter().enumerate() {
-            let target = Target { service: Arc::clone(&service), method, spec: method_spec };
+            let service = Arc::clone(&service);
+            let target = Target { service, method, spec: method_spec, burns: Arc::default() };
             routes.routes.insert(method_spec.route, target);
         }
         routes.services.push(spec);
@@ -180,6 +192,16 @@ impl Router {
 
     pub(crate) fn find(&self, route: &str) -> Option<&Target> {
         self.0.routes.get(route)
+    }
+
+    /// How much the handlers of a route burn.
+    pub(crate) fn burns(&self, route: &str) -> &Burns {
+        self.find(route).map_or(&self.0.burns, |target| &target.burns)
+    }
+
+    /// How much the handlers of unknown routes do.
+    pub(crate) fn fallback_habit(&self) -> Habit {
+        self.0.burns.habit()
     }
 
     /// What a HELLO says of it (wire 4.7).

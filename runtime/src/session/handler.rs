@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker};
 
+use super::burns::{Habit, is_sample};
 use super::clock;
 use super::lane::LaneTurn;
 use crate::context::{BoxFuture, CallCore, Context};
@@ -37,6 +38,23 @@ pub(super) enum FirstPoll {
     Runner,
     /// A task of its own: how long it takes tells whether the runner may poll the next.
     Task,
+}
+
+impl FirstPoll {
+    /// One that may burn is not the runner's.
+    pub(super) fn of(self, habit: Habit) -> Self {
+        match habit {
+            Habit::Quick => self,
+            Habit::Burns => Self::Task,
+        }
+    }
+}
+
+/// A handler that is to go on as a task.
+pub(super) struct Begun {
+    pub(super) future: BoxFuture,
+    pub(super) first: FirstPoll,
+    pub(super) habit: Habit,
 }
 
 /// Begins a handler, and polls it for the first time if that is the runner's. `Some`: it is not done. It goes on as a task,
@@ -81,11 +99,13 @@ pub(super) struct HandlerTask {
     pub(super) core: Arc<CallCore>,
     pub(super) on_done: Option<OnDone>,
     first: FirstPoll,
+    habit: Habit,
 }
 
 impl HandlerTask {
-    pub(super) fn new(future: BoxFuture, core: Arc<CallCore>, on_done: OnDone, first: FirstPoll) -> Self {
-        Self { future: Some(future), core, on_done: Some(on_done), first }
+    pub(super) fn new(begun: Begun, core: Arc<CallCore>, on_done: OnDone) -> Self {
+        let Begun { future, first, habit } = begun;
+        Self { future: Some(future), core, on_done: Some(on_done), first, habit }
     }
 
     /// It is no part of the runner any more.
@@ -110,6 +130,40 @@ impl HandlerTask {
         done
     }
 
+    /// Polls the handler, out of the way if that may be long and would take the last worker; and tells how long it took.
+    fn poll_timed(&mut self, cx: &mut Cx<'_>, first: FirstPoll) -> Poll<()> {
+        let session = self.core.session().clone();
+        let shared = session.shared();
+        let turn = match &self.on_done {
+            Some(OnDone::Push(lane)) => Some(Arc::clone(&lane.turn)),
+            _ => None,
+        };
+        let habit = self.habit;
+        let mut timed = || {
+            let began = clock::now();
+            let polled = self.poll_handler(cx);
+            (polled, clock::now().saturating_duration_since(began))
+        };
+        let (polled, took) = match habit {
+            Habit::Quick => timed(),
+            Habit::Burns => shared.poll_burning(timed),
+        };
+        let burns = shared.router.burns(self.core.route());
+        burns.polled(took);
+        self.habit = burns.habit();
+        if first == FirstPoll::Runner {
+            return polled;
+        }
+        if let (Some(OnDone::Push(lane)), true) = (&mut self.on_done, polled.is_pending()) {
+            lane.goes_on(&mut self.core);
+        }
+        match turn {
+            Some(turn) => shared.pace.ran_lane(turn.count(), took),
+            None => shared.pace.ran(1, took),
+        }
+        polled
+    }
+
     fn let_go(&mut self) {
         let_go(&Context::new(&self.core), self.future.take());
         self.on_done = None;
@@ -127,25 +181,11 @@ impl Future for HandlerTask {
             this.let_go();
             return Poll::Ready(());
         }
-        if std::mem::replace(&mut this.first, FirstPoll::Runner) == FirstPoll::Runner {
+        let first = std::mem::replace(&mut this.first, FirstPoll::Runner);
+        if first == FirstPoll::Runner && this.habit == Habit::Quick && !is_sample() {
             return this.poll_handler(cx);
         }
-        let began = clock::now();
-        let session = this.core.session().clone();
-        let turn = match &this.on_done {
-            Some(OnDone::Push(lane)) => Some(Arc::clone(&lane.turn)),
-            _ => None,
-        };
-        let polled = this.poll_handler(cx);
-        if let (Some(OnDone::Push(lane)), true) = (&mut this.on_done, polled.is_pending()) {
-            lane.goes_on(&mut this.core);
-        }
-        let took = clock::now().saturating_duration_since(began);
-        match turn {
-            Some(turn) => session.shared().pace.ran_lane(turn.count(), took),
-            None => session.shared().pace.ran(1, took),
-        }
-        polled
+        this.poll_timed(cx, first)
     }
 }
 

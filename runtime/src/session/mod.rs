@@ -1,6 +1,7 @@
 //! The live connection: the handle that users and generated code hold, the driver that does its I/O and the runner
 //! that runs its handlers.
 
+pub(crate) mod burns;
 mod call;
 pub(crate) mod clock;
 mod closing;
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     takes_calls: Arc<AtomicBool>,
     pub(crate) runs: Runs,
     pace: pace::Pace,
+    /// Of a multi-threaded runtime.
+    burning: Option<Arc<burns::Burning>>,
     pub(crate) router: Router,
     pub(crate) config: Arc<Config>,
     pub(crate) peer: PeerAddr,
@@ -112,6 +115,7 @@ impl Session {
             takes_calls,
             runs: Runs::default(),
             pace: pace::Pace::default(),
+            burning: burns::Burning::of(&runtime),
             router,
             config: Arc::clone(config),
             peer: transport.peer.clone(),
@@ -134,6 +138,7 @@ impl Session {
             takes_calls,
             runs: Runs::default(),
             pace: pace::Pace::default(),
+            burning: None,
             router: Router::new(),
             config: Arc::new(config),
             peer: PeerAddr::None,
@@ -342,6 +347,14 @@ impl Shared {
     /// A push's handler failed, or it could not be read.
     pub(crate) fn push_failed(&self) {
         self.failed_pushes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Polls a handler that may burn.
+    fn poll_burning<R>(&self, poll: impl FnOnce() -> R) -> R {
+        match (&self.burning, &self.runtime) {
+            (Some(burning), Some(runtime)) => burning.poll(runtime, poll),
+            _ => poll(),
+        }
     }
 
     /// What is left to do after unlocking.

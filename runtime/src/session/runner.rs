@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::handler::{FirstPoll, HandlerTask, OnDone, first_poll};
+use super::handler::{Begun, FirstPoll, HandlerTask, OnDone, first_poll};
 use super::lane::LaneTurn;
 use super::responder::Responder;
 use super::runs::{Job, Replies, Resolved};
@@ -186,11 +186,6 @@ impl Runner {
     }
 
     fn run_call(&mut self, call: Inbound, now: Instant) {
-        let first = self.shared.pace.first_poll();
-        match first {
-            FirstPoll::Task => self.begun_tasks = true,
-            FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
-        }
         let Inbound { id, route, deadline, block, shape, message, stream, cost } = call;
         let number = id.number();
         let (target, name) = self.resolve(route);
@@ -211,6 +206,8 @@ impl Runner {
             return responder.refuse(refusal);
         }
         let router = &self.shared.router;
+        let habit = target.map_or_else(|| router.fallback_habit(), Target::habit);
+        let first = self.shared.pace.first_poll().of(habit);
         let pending = first_poll(&context, first, || match target {
             Some(target) => {
                 let core = Arc::clone(core);
@@ -223,9 +220,14 @@ impl Runner {
                 router.unknown_call((core, stream), (shape, Raw(message), held), responder)
             }
         });
+        match first {
+            FirstPoll::Task => self.begun_tasks = true,
+            FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
+        }
         let Some(future) = pending else { return };
         self.replies = Replies::ToCome;
-        self.go_on(HandlerTask::new(future, Arc::clone(core), OnDone::Call, first), number);
+        let begun = Begun { future, first, habit };
+        self.go_on(HandlerTask::new(begun, Arc::clone(core), OnDone::Call), number);
     }
 
     fn give_back(&mut self) {

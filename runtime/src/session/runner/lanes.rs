@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::Session;
-use super::super::handler::{FirstPoll, HandlerTask, OnDone, first_poll};
+use super::super::handler::{Begun, FirstPoll, HandlerTask, OnDone, first_poll};
 use super::super::lane::{LaneTurn, Turn};
 use super::{Runner, accepts};
-use crate::context::{BoxFuture, CallCore, Context};
+use crate::context::{CallCore, Context};
 use crate::frame::RouteRef;
 use crate::proto::{InboundPush, Messages};
 use crate::pushes::PushesIn;
@@ -22,12 +22,12 @@ impl Runner {
         self.tell_pace();
         let first = self.shared.pace.first_poll();
         while let Some(push) = turn.next() {
-            let Some((future, core)) = self.run_pushes(push, &turn.turn, first) else { continue };
-            match first {
+            let Some((begun, core)) = self.run_pushes(push, &turn.turn, first) else { continue };
+            match begun.first {
                 FirstPoll::Task => self.begun_tasks = true,
                 FirstPoll::Runner => turn.tell_pace(),
             }
-            let mut task = HandlerTask::new(future, core, OnDone::Push(turn), first);
+            let mut task = HandlerTask::new(begun, core, OnDone::Push(turn));
             task.leave_runner();
             return self.spawn(task);
         }
@@ -43,7 +43,7 @@ impl Runner {
         push: InboundPush,
         turn: &Arc<Turn>,
         first: FirstPoll,
-    ) -> Option<(BoxFuture, Arc<CallCore>)> {
+    ) -> Option<(Begun, Arc<CallCore>)> {
         let InboundPush { route, block, mut messages, .. } = push;
         let number = match &route {
             RouteRef::Number(number) => Some(*number),
@@ -68,6 +68,8 @@ impl Runner {
             let why = Status::unimplemented("nobody serves this push here");
             return self.drop_pushes(turn, messages, (target.spec.route, &why));
         }
+        let habit = target.habit();
+        let first = first.of(habit);
         let pending = first_poll(&context, first, || {
             let (turn, context) = (Arc::clone(turn), context.clone());
             let core = Arc::clone(context.core());
@@ -76,7 +78,7 @@ impl Runner {
                 Incoming { core, payload: Bytes::new(), responder: None, stream: None, pushes: Some(pushes) };
             target.service.dispatch(target.method, push)
         });
-        Some((pending?, context.into_core()))
+        Some((Begun { future: pending?, first, habit }, context.into_core()))
     }
 
     /// Runs the next push of a route that nobody serves. What comes behind it in the run has its turn later.
@@ -86,11 +88,13 @@ impl Runner {
         turn: &Arc<Turn>,
         (messages, number): (&mut Messages, Option<u16>),
         first: FirstPoll,
-    ) -> Option<(BoxFuture, Arc<CallCore>)> {
+    ) -> Option<(Begun, Arc<CallCore>)> {
         let (message, cost) = messages.next()?;
         turn.handed_on(cost);
         turn.put_back(std::mem::replace(messages, Messages::None), number);
         let mut served = true;
+        let habit = self.shared.router.fallback_habit();
+        let first = first.of(habit);
         let pending = first_poll(context, first, || {
             let handling = self.shared.router.unknown_push(context.core(), Raw(message));
             served = handling.is_some();
@@ -99,7 +103,7 @@ impl Runner {
         if !served {
             self.dropped(1, context.route(), &Status::unimplemented("nobody serves this push here"));
         }
-        Some((pending?, Arc::clone(context.core())))
+        Some((Begun { future: pending?, first, habit }, Arc::clone(context.core())))
     }
 
     fn drop_pushes<T>(
