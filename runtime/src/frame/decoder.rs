@@ -11,9 +11,13 @@ use super::fields::Body;
 use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag, kind};
 use super::hello::HELLO_LIMIT;
 use super::{
-    Bind, Call, CallId, Cancel, Credit, Fragment, Frame, GoAway, Headers, Hello, Item, ItemRun, Ping, Pong,
-    Push, PushRun, Reply, Reset, Stop,
+    Bind, Call, CallId, Cancel, Credit, Fragment, FragmentOf, Frame, GoAway, Headers, Hello, Item, ItemRun,
+    Ping, Pong, Push, PushRun, Reply, Reset, Stop,
 };
+
+/// FRAGMENTs of which so much is still to come are handed out in parts, for what comes to be read to where it belongs: a
+/// read for less costs more than to copy it.
+const PARTS_FROM: usize = 16 << 10;
 
 /// Splits frames off a buffer.
 ///
@@ -24,15 +28,23 @@ pub(crate) struct Decoder {
     frame_limit: u32,
     accepts_checksum: bool,
     needed: usize,
-    copies: bool,
+    /// Of the FRAGMENT whose bytes are handed out as they come: whose they are, and how many are still to come.
+    body: Option<(FragmentOf, usize)>,
+    parts_from: usize,
     broken: Option<FrameError>,
 }
 
 impl Decoder {
     /// A decoder for frames up to `frame_limit` long (their `length`), at least as long as a HELLO may be.
     pub(crate) fn new(frame_limit: u32) -> Self {
-        let mut decoder =
-            Self { frame_limit: 0, accepts_checksum: false, needed: HEADER, copies: false, broken: None };
+        let mut decoder = Self {
+            frame_limit: 0,
+            accepts_checksum: false,
+            needed: HEADER,
+            body: None,
+            parts_from: PARTS_FROM,
+            broken: None,
+        };
         decoder.set_frame_limit(frame_limit);
         decoder
     }
@@ -50,15 +62,28 @@ impl Decoder {
         self.accepts_checksum = true;
     }
 
-    /// Whether frames have bytes of their own from now on, where they would share the buffer: a large one is not to be kept
-    /// alive by a small message. FRAGMENTs share it all the same, being copied at once.
-    pub(crate) fn set_copies(&mut self, copies: bool) {
-        self.copies = copies;
+    /// FRAGMENTs of which so many bytes are still to come are handed out in parts.
+    #[cfg(test)]
+    pub(crate) fn set_parts_from(&mut self, bytes: usize) {
+        self.parts_from = bytes.max(1);
     }
 
-    /// Whether the frame that `buf` begins with is a FRAGMENT.
-    pub(crate) fn is_fragment(buf: &[u8]) -> bool {
-        buf.get(LENGTH) == Some(&kind::FRAGMENT)
+    /// Whose bytes come next, and how many, if those are the rest of a FRAGMENT that was handed out in part. Once the buffer
+    /// is empty they may be read to where they belong.
+    pub(crate) fn body(&self) -> Option<(FragmentOf, usize)> {
+        self.body
+    }
+
+    /// So many bytes of the [`body`](Self::body) were read past the buffer.
+    pub(crate) fn body_read(&mut self, bytes: usize) {
+        let Some((of, left)) = self.body else { return };
+        let rest = left.saturating_sub(bytes);
+        self.enter_body(of, rest);
+    }
+
+    fn enter_body(&mut self, of: FragmentOf, rest: usize) {
+        self.body = (rest > 0).then_some((of, rest));
+        self.needed = if rest > 0 { rest } else { HEADER };
     }
 
     /// How many bytes more than those in the buffer the frame under way wants, as far as can be told: never more
@@ -103,17 +128,16 @@ impl Decoder {
 
     #[inline]
     fn split(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<bool, FrameError> {
+        if self.body.is_some() {
+            return Ok(self.take_part(buf, frames));
+        }
         let Some(end) = self.check_front(buf)? else { return Ok(false) };
         if buf.len() < end {
             self.needed = end - buf.len();
-            return Ok(false);
+            return self.begin_body(buf, frames);
         }
-        let header = Header {
-            kind: buf[4],
-            flags: buf[5],
-            // Four bytes: `end` is at least HEADER.
-            id: u32::from_be_bytes([buf[6], buf[7], buf[8], buf[9]]),
-        };
+        // Not shorter: `end` is at least HEADER.
+        let Some(header) = Header::read(buf) else { return Ok(false) };
         let Some(defined) = defined_flags(header.kind) else {
             // wire 2.2: an ignorable kind; the others were refused by `check_front`.
             buf.advance(end);
@@ -122,7 +146,7 @@ impl Decoder {
         };
         let body_end = end - self.check_flags(header, defined, &buf[..end])?;
         check_id(header)?;
-        if header.flags == 0 && !self.copies {
+        if header.flags == 0 {
             if let Some(run) = take_run(header, buf, (end, self.frame_limit))? {
                 frames.push(run);
                 return Ok(true);
@@ -131,15 +155,38 @@ impl Decoder {
         let after = buf.len() - end;
         match decode_plain(header, &buf[HEADER..body_end]) {
             Some(frame) => frames.push(frame?),
-            None if self.copies && header.kind != kind::FRAGMENT => {
-                let mut own = BytesMut::from(&buf[..body_end]);
-                decode_shared(header, Body::within(&mut own, HEADER, body_end), frames)?;
-            }
             None => decode_shared(header, Body::within(buf, HEADER, body_end), frames)?,
         }
         // What no field took: a frame that keeps nothing of the buffer, a checksum.
         buf.advance(buf.len() - after);
         Ok(true)
+    }
+
+    /// A frame is here in part: if it is a FRAGMENT of which much is still to come, what there is of it is handed out. True:
+    /// it was. One with a checksum is looked at when it is whole.
+    #[cold]
+    fn begin_body(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<bool, FrameError> {
+        let Some(header) = Header::read(buf) else { return Ok(false) };
+        if header.kind != kind::FRAGMENT || header.has(flag::CHECKSUM) || self.needed < self.parts_from {
+            return Ok(false);
+        }
+        self.check_flags(header, defined_flags(header.kind).unwrap_or_default(), buf)?;
+        let of = FragmentOf::decode(header)?;
+        buf.advance(HEADER);
+        let rest = self.needed;
+        frames.push(fragment_part(of, buf.split(), rest));
+        self.enter_body(of, rest);
+        Ok(true)
+    }
+
+    /// A part more of the FRAGMENT under way. False: nothing of it is here.
+    fn take_part(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> bool {
+        let Some((of, left)) = self.body.filter(|_| !buf.is_empty()) else { return false };
+        let bytes = buf.split_to(left.min(buf.len()));
+        let rest = left - bytes.len();
+        frames.push(fragment_part(of, bytes, rest));
+        self.enter_body(of, rest);
+        true
     }
 
     /// Looks at what can be told before the frame is whole, and says where it will end. `None`: not even that can
@@ -195,6 +242,11 @@ impl Decoder {
         }
         if header.has(flag::CHECKSUM) { check_trailer(frame).map(|()| TRAILER) } else { Ok(0) }
     }
+}
+
+fn fragment_part(of: FragmentOf, bytes: BytesMut, rest: usize) -> Frame {
+    // Below 2^31, as the frame limit is.
+    Frame::Fragment(Fragment { of, bytes: bytes.freeze(), rest: u32::try_from(rest).unwrap_or(u32::MAX) })
 }
 
 // wire 2.5: the last four bytes are the CRC-32C of everything from `kind` up to them.

@@ -32,12 +32,14 @@ impl FragmentOf {
     }
 }
 
-/// A further piece of a message.
+/// A further piece of a message, or a part of one that is large.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Fragment {
     pub(crate) of: FragmentOf,
-    /// At least one.
+    /// At least one, but where `rest` is not 0.
     pub(crate) bytes: Bytes,
+    /// How many bytes of the frame are still to come; 0: all of it was here, or this is its last part.
+    pub(crate) rest: u32,
 }
 
 impl Fragment {
@@ -49,7 +51,7 @@ impl Fragment {
         if bytes.is_empty() {
             return Err(FrameError::malformed("6.2", "an empty FRAGMENT"));
         }
-        Ok(Self { of, bytes })
+        Ok(Self { of, bytes, rest: 0 })
     }
 }
 

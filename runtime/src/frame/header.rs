@@ -69,6 +69,13 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// The header that a frame begins with, if all of it is here.
+    #[inline]
+    pub(super) fn read(frame: &[u8]) -> Option<Self> {
+        let &[_, _, _, _, kind, flags, a, b, c, d] = frame.first_chunk::<HEADER>()?;
+        Some(Self { kind, flags, id: u32::from_be_bytes([a, b, c, d]) })
+    }
+
     /// The header of a frame about the connection.
     #[inline]
     pub(super) const fn connection(kind: u8) -> Self {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::assembly::{Arrived, Assembly};
+use super::assembly::{Arrived, Assembly, Part};
 use super::calling::{Answer, Slot};
 use super::event::Event;
 use super::items::ItemsIn;
@@ -117,13 +117,13 @@ impl Connection {
         }
     }
 
-    pub(super) fn on_reply_fragment(&mut self, number: u32, bytes: &[u8]) -> Result<(), FrameError> {
+    pub(super) fn on_reply_fragment(&mut self, number: u32, part: Part<'_>) -> Result<(), FrameError> {
         let Some(slot) = self.calling.open(number) else { return Err(not_open("FRAGMENT")) };
         let Some(reply) = &mut slot.reply else {
             let Some(inn) = slot.stream.as_mut().and_then(|stream| stream.inn.as_mut()) else {
                 return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
             };
-            inn.fragment(bytes)?;
+            inn.fragment(part)?;
             let whole = !inn.is_under_way();
             let id = CallId::new(self.role, number);
             if whole {
@@ -131,7 +131,7 @@ impl Connection {
             }
             return Ok(());
         };
-        if !reply.0.add(bytes)? {
+        if !reply.0.add(part)? {
             return Ok(());
         }
         if let Some((assembly, block)) = slot.reply.take().map(|reply| *reply) {

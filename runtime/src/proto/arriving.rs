@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Connection;
-use super::assembly::{Arrived, Assembly};
+use super::assembly::{Arrived, Assembly, Part};
 use super::event::{Event, InboundPush, Messages, cost_of_run};
 use super::lanes::{LaneIn, PushUnderWay};
 use super::receive::{cost_of, detach, overdrawn};
@@ -77,7 +77,7 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn on_push_fragment(&mut self, lane: u32, bytes: &[u8]) -> Result<(), FrameError> {
+    pub(super) fn on_push_fragment(&mut self, lane: u32, part: Part<'_>) -> Result<(), FrameError> {
         if self.takes_no_more() {
             return Ok(());
         }
@@ -85,7 +85,7 @@ impl Connection {
         let Some(under_way) = &mut inn.under_way else {
             return Err(FrameError::unexpected("6.2", "FRAGMENT without a push under way"));
         };
-        if !under_way.assembly.add(bytes)? {
+        if !under_way.assembly.add(part)? {
             return Ok(());
         }
         let Some(PushUnderWay { assembly, push }) = inn.under_way.take() else { return Ok(()) };

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::pool::Pool;
-use crate::frame::{EndCode, FrameError, Piece};
+use crate::frame::{EndCode, Fragment, FrameError, Piece};
 
 /// Messages of so many bytes use buffers again.
 const SHARED: usize = 64 << 10;
@@ -12,8 +12,40 @@ const SHARED: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Assembly {
     missing: usize,
-    /// `None`: nobody wants it, it is read and dropped (wire 6.5, 8.9).
-    buffer: Option<BytesMut>,
+    bytes: Held,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Held {
+    Here(BytesMut),
+    /// The driver has them, and reads further ones behind them.
+    Lent,
+    /// Nobody wants them, they are read and dropped (wire 6.5, 8.9).
+    Nowhere,
+}
+
+/// What came of a FRAGMENT.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    /// These are to be copied.
+    bytes: &'a [u8],
+    /// So many are in their place already.
+    placed: usize,
+    /// So many of the frame are still to come.
+    rest: usize,
+}
+
+impl<'a> Part<'a> {
+    /// Of a frame that was read.
+    pub(crate) fn of(fragment: &'a Fragment) -> Self {
+        Self { bytes: &fragment.bytes, placed: 0, rest: fragment.rest as usize }
+    }
+
+    /// Read to where it belongs.
+    pub(crate) fn placed(placed: usize, rest: usize) -> Self {
+        Self { bytes: &[], placed, rest }
+    }
 }
 
 /// A message part as it arrived.
@@ -35,12 +67,12 @@ impl Assembly {
             large => pool.take(large),
         };
         buffer.extend_from_slice(&piece.bytes);
-        Arrived::Begun(Self { missing: piece.missing as usize, buffer: Some(buffer) })
+        Arrived::Begun(Self { missing: piece.missing as usize, bytes: Held::Here(buffer) })
     }
 
     /// Reads past a message that nobody wants: how many bytes of it are still to come.
     pub(crate) fn discard(piece: &Piece) -> Self {
-        Self { missing: piece.missing as usize, buffer: None }
+        Self { missing: piece.missing as usize, bytes: Held::Nowhere }
     }
 
     /// Of a message that is no longer wanted: how many bytes of it are still to come.
@@ -48,31 +80,55 @@ impl Assembly {
         self.missing
     }
 
-    /// Takes a FRAGMENT. True: it was the last.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<bool, FrameError> {
-        take_from(&mut self.missing, bytes)?;
-        if let Some(buffer) = &mut self.buffer {
-            buffer.extend_from_slice(bytes);
+    /// Takes a FRAGMENT, or a part of one. True: it was the last.
+    pub(crate) fn add(&mut self, part: Part<'_>) -> Result<bool, FrameError> {
+        take_from(&mut self.missing, part)?;
+        if let Held::Here(buffer) = &mut self.bytes {
+            buffer.extend_from_slice(part.bytes);
         }
         Ok(self.missing == 0)
     }
 
+    /// Lends what is here, with room for so many bytes more, if somebody wants them.
+    pub(crate) fn lend(&mut self, more: usize) -> Option<BytesMut> {
+        match std::mem::replace(&mut self.bytes, Held::Lent) {
+            Held::Here(buffer) if buffer.capacity() - buffer.len() >= more => Some(buffer),
+            other => {
+                self.bytes = other;
+                None
+            }
+        }
+    }
+
+    /// What was lent is here again, if it is still wanted.
+    pub(crate) fn take_back(&mut self, buffer: BytesMut) {
+        if matches!(self.bytes, Held::Lent) {
+            self.bytes = Held::Here(buffer);
+        }
+    }
+
     /// From here on nobody wants it.
     pub(crate) fn drop_bytes(&mut self) {
-        self.buffer = None;
+        self.bytes = Held::Nowhere;
     }
 
     /// The whole message, if somebody wants it.
     pub(crate) fn finish(self) -> Option<Bytes> {
         debug_assert_eq!(self.missing, 0);
-        self.buffer.map(BytesMut::freeze)
+        match self.bytes {
+            Held::Here(buffer) => Some(buffer.freeze()),
+            Held::Lent | Held::Nowhere => None,
+        }
     }
 }
 
-/// Counts a FRAGMENT's bytes towards those that are still to come. True: it was the last.
-pub(crate) fn take_from(missing: &mut usize, bytes: &[u8]) -> Result<bool, FrameError> {
-    *missing = missing.checked_sub(bytes.len()).ok_or_else(|| {
-        FrameError::new(EndCode::Malformed, "6.2", "a message has more bytes than its total")
-    })?;
+/// Counts what came of a FRAGMENT towards the bytes that are still to come. True: it was the last.
+pub(crate) fn take_from(missing: &mut usize, part: Part<'_>) -> Result<bool, FrameError> {
+    let came = part.bytes.len() + part.placed;
+    // The whole frame is looked at when its first part is here.
+    if came.saturating_add(part.rest) > *missing {
+        return Err(FrameError::new(EndCode::Malformed, "6.2", "a message has more bytes than its total"));
+    }
+    *missing -= came;
     Ok(*missing == 0)
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::account::Grant;
-use super::assembly::{Arrived, Assembly};
+use super::assembly::{Arrived, Assembly, Part};
 use super::calling::Answer;
 use super::event::{Messages, cost_of_run};
 use super::pool::Pool;
@@ -62,6 +62,11 @@ impl ItemsIn {
     /// Whether an item is under way (wire 6.3).
     pub(super) fn is_under_way(&self) -> bool {
         self.under_way.is_some()
+    }
+
+    /// The item under way.
+    pub(super) fn under_way(&mut self) -> Option<&mut Assembly> {
+        self.under_way.as_deref_mut()
     }
 
     /// Whether its last item is whole.
@@ -134,11 +139,11 @@ impl ItemsIn {
     }
 
     /// FRAGMENT.
-    pub(super) fn fragment(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+    pub(super) fn fragment(&mut self, part: Part<'_>) -> Result<(), FrameError> {
         let Some(assembly) = &mut self.under_way else {
             return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
         };
-        if assembly.add(bytes)? {
+        if assembly.add(part)? {
             let cost = std::mem::take(&mut self.cost);
             let message = self.under_way.take().and_then(|whole| whole.finish());
             self.queue.extend(message.map(|message| Messages::One(message, cost)));

@@ -9,6 +9,7 @@
 //! | `lanes` `pushing` `arriving` | pushes: the lanes, ours, the peer's |
 //! | `stream` `reading` `sending` | streams: their halves, items that come, items that go |
 //! | `receive` `peer` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
+//! | `placing` | bytes of large messages that are read straight to where they belong |
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
@@ -29,6 +30,7 @@ mod life;
 mod opening;
 mod outbox;
 mod peer;
+mod placing;
 mod pool;
 mod pushing;
 mod queries;
@@ -71,6 +73,7 @@ pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
 pub(crate) use self::opening::{OpenRoute, Opening, Permit};
 pub(crate) use self::outbox::Batch;
+pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::reading::Read;
 pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};

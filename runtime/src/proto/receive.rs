@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::assembly::Part;
 use super::event::{Announced, Event};
 use super::{Connection, MESSAGE_COST};
 use crate::frame::{Bind, EndCode, FragmentOf, Frame, FrameError, Hello, Ping, Pong, RouteRef};
@@ -27,13 +28,7 @@ impl Connection {
             Frame::Reply(reply) => self.on_reply(reply),
             Frame::Push(push) => self.on_push(push),
             Frame::Pushes(run) => self.on_pushes(run),
-            Frame::Fragment(fragment) => match fragment.of {
-                FragmentOf::Lane(lane) => self.on_push_fragment(lane, &fragment.bytes),
-                FragmentOf::Call(id) if id.opener() == self.role => {
-                    self.on_reply_fragment(id.number(), &fragment.bytes)
-                }
-                FragmentOf::Call(id) => self.on_request_fragment(id.number(), &fragment.bytes),
-            },
+            Frame::Fragment(fragment) => self.on_fragment(fragment.of, Part::of(&fragment)),
             Frame::Credit(credit) => self.on_credit(credit),
             Frame::Blocked(wanted) => self.on_blocked(wanted),
             Frame::Cancel(cancel) => self.on_cancel(cancel),
@@ -69,10 +64,23 @@ impl Connection {
             }
             Frame::Pad => Ok(()),
         };
+        self.was_taken(taken);
+    }
+
+    #[inline]
+    pub(super) fn was_taken(&mut self, taken: Result<(), FrameError>) {
         match taken {
             Ok(()) if self.takes_no_more() => self.check_drained(),
             Ok(()) => {}
             Err(error) => self.break_off(&error),
+        }
+    }
+
+    pub(super) fn on_fragment(&mut self, of: FragmentOf, part: Part<'_>) -> Result<(), FrameError> {
+        match of {
+            FragmentOf::Lane(lane) => self.on_push_fragment(lane, part),
+            FragmentOf::Call(id) if id.opener() == self.role => self.on_reply_fragment(id.number(), part),
+            FragmentOf::Call(id) => self.on_request_fragment(id.number(), part),
         }
     }
 

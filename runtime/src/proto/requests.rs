@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::Connection;
-use super::assembly::{Arrived, Assembly, take_from};
+use super::assembly::{Arrived, Assembly, Part, take_from};
 use super::calling::Answer;
 use super::event::{Event, Inbound, Shape, Stop};
 use super::items::ItemsIn;
@@ -152,19 +152,19 @@ impl Connection {
         limit.and_then(|limit| now.checked_add(limit))
     }
 
-    pub(super) fn on_request_fragment(&mut self, number: u32, bytes: &[u8]) -> Result<(), FrameError> {
+    pub(super) fn on_request_fragment(&mut self, number: u32, part: Part<'_>) -> Result<(), FrameError> {
         let Some(served) = self.serving.open(number) else { return self.not_open("FRAGMENT") };
         let ended = match &mut served.state {
             ServedState::Receiving(request) => {
-                if request.assembly.add(bytes)? {
+                if request.assembly.add(part)? {
                     self.request_is_whole(number);
                 }
                 return Ok(());
             }
-            _ if served.rest > 0 => take_from(&mut served.rest, bytes)?,
+            _ if served.rest > 0 => take_from(&mut served.rest, part)?,
             _ => match served.stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
                 Some(inn) if !served.caller_ended => {
-                    inn.fragment(bytes)?;
+                    inn.fragment(part)?;
                     if !inn.is_under_way() {
                         self.request_item_arrived(number);
                     }

@@ -27,6 +27,8 @@ const FRAMES: usize = 256;
 const GATHERED: usize = 32 << 10;
 /// So many times others run while they come, before what there is is written: something else may wait behind them.
 const GATHERINGS: u32 = 2;
+/// To have read so many bytes takes about as long as to run some hundred handlers.
+const HEAVY: usize = 128 << 10;
 /// Turns before the driver lets other tasks run.
 const TURNS: usize = 16;
 
@@ -90,18 +92,18 @@ impl Driver {
     }
 
     fn poll_running(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
-        let mut heavy = false;
+        let (mut heavy, mut came) = (false, 0);
         for _ in 0..TURNS {
             let mut read = Read::default();
             let cold = self.rest.is_cold();
             if !cold || self.input.poll_little(cx, &mut self.pipe, &mut read).is_continue() {
                 self.input.poll_read(cx, &mut self.pipe, &mut read);
             }
-            heavy = read.bytes && self.input.is_large();
+            came += if self.input.is_large() { read.bytes } else { 0 };
             let crowded = self.input.parse(if read.end.is_some() { usize::MAX } else { FRAMES });
             read.more |= crowded;
             let now = clock::now();
-            if read.bytes {
+            if read.bytes > 0 {
                 self.patience.came(self.input.frames(), now);
             }
             let turn = self.turn(cx, now, read);
@@ -124,7 +126,8 @@ impl Driver {
                     return Poll::Pending;
                 }
             }
-            heavy |= self.wrote.as_ref().is_ok_and(Option::is_some) && self.pipe.was_heavy();
+            heavy =
+                came >= HEAVY || (self.wrote.as_ref().is_ok_and(Option::is_some) && self.pipe.was_heavy());
             if crowded || heavy {
                 break;
             }
@@ -165,8 +168,8 @@ impl Driver {
 
     /// Tells the machine what was read and written, and the time.
     fn tell(&mut self, conn: &mut Connection, now: Instant, read: Read) {
-        let mut moved = read.bytes.then_some(now);
-        if read.bytes {
+        let mut moved = (read.bytes > 0).then_some(now);
+        if read.bytes > 0 {
             conn.handle_read(now);
         }
         self.input.tell(conn, now);
@@ -217,6 +220,7 @@ impl Driver {
                 conn.poll_batch(now, &mut self.pipe.batch);
             }
         }
+        self.input.find_place(conn);
         conn.stamp(now);
         self.wake_at = conn.poll_timeout();
         match turn {

@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 use std::task::{Context as Cx, Poll};
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::ReadBuf;
 
 use super::pipe::Pipe;
 use crate::frame::{Decoder, Frame, FrameError};
-use crate::proto::Connection;
+use crate::proto::{Connection, Place};
 
 /// Read into by a connection without traffic, on the stack: what comes is then copied to where it just fits.
 const LITTLE: usize = 4 << 10;
@@ -22,18 +22,18 @@ const LITTLE_READS: usize = 4;
 const ROOM: usize = 16 << 10;
 /// Room to read into while much comes.
 const ROOM_BUSY: usize = 64 << 10;
-/// Room to read into while large messages come: each read makes the kernel tell the sender of the room, and costs both.
-const ROOM_LARGE: usize = 256 << 10;
 /// Of the buffers that were full, so many are kept.
 const SHARED: usize = 4;
-/// So many reads without a large message, and the buffer is one for small ones again.
-const LARGE_READS: u32 = 64;
+/// After a message that was read to its place, so many reads are of no more than the least: what follows may be one too.
+const PLACED_READS: u32 = 4;
 
 pub(super) struct Input {
     decoder: Decoder,
     buffer: BytesMut,
-    /// How many reads more `buffer` is one for large messages; 0: it is not. Nothing shares one for large messages.
-    large: u32,
+    /// Where the next bytes belong, if that is elsewhere.
+    place: Option<Place>,
+    /// How many reads more are small ones.
+    placed: u32,
     /// Handles of no length on buffers that messages shared when they were full. Asked of the allocator each time, they
     /// would be given back to the system and faulted in anew.
     shared: VecDeque<BytesMut>,
@@ -44,7 +44,7 @@ pub(super) struct Input {
 /// What reading brought.
 #[derive(Default)]
 pub(super) struct Read {
-    pub(super) bytes: bool,
+    pub(super) bytes: usize,
     /// There was no room for more: otherwise the transport wakes the driver when more is there.
     pub(super) more: bool,
     /// More came than a connection without traffic is read for.
@@ -59,7 +59,7 @@ impl Read {
         match polled {
             Poll::Pending => ControlFlow::Break(()),
             Poll::Ready(Ok(n)) if n > 0 => {
-                self.bytes = true;
+                self.bytes += n;
                 ControlFlow::Continue(())
             }
             Poll::Ready(other) => self.ended(other),
@@ -82,7 +82,8 @@ impl Input {
         Self {
             decoder: Decoder::new(frame_limit),
             buffer: BytesMut::new(),
-            large: 0,
+            place: None,
+            placed: 0,
             shared: VecDeque::new(),
             frames: Vec::new(),
             broken: None,
@@ -100,7 +101,7 @@ impl Input {
     ) -> ControlFlow<()> {
         let mut room = [MaybeUninit::uninit(); LITTLE];
         for _ in 0..LITTLE_READS {
-            if self.decoder.needed() > LITTLE {
+            if self.place.is_some() || self.decoder.needed() > LITTLE {
                 break;
             }
             let mut little = ReadBuf::uninit(&mut room);
@@ -118,9 +119,18 @@ impl Input {
     /// Reads what is there, as far as there is room.
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Cx<'_>, pipe: &mut Pipe, read: &mut Read) {
+        if self.place.is_some() {
+            return self.poll_placed(cx, pipe, read);
+        }
         self.make_room();
-        while self.buffer.len() < self.buffer.capacity() {
-            let polled = pipe.poll_read(cx, &mut self.buffer);
+        let mut most = self.buffer.capacity() - self.buffer.len();
+        if self.placed > 0 {
+            self.placed -= 1;
+            most = most.min(ROOM);
+        }
+        let mut room = (&mut self.buffer).limit(most);
+        while room.has_remaining_mut() {
+            let polled = pipe.poll_read(cx, &mut room);
             if read.took(polled).is_break() {
                 return;
             }
@@ -128,26 +138,37 @@ impl Input {
         read.more = true;
     }
 
-    fn make_room(&mut self) {
-        let (needed, len) = (self.decoder.needed(), self.buffer.len());
-        if needed > ROOM && Decoder::is_fragment(&self.buffer) {
-            if self.large == 0 {
-                self.replace(ROOM_LARGE.max(len + needed));
-            }
-            self.large = LARGE_READS;
-        } else if self.large > 0 {
-            self.large -= 1;
-            if self.large == 0 {
-                self.replace(ROOM_BUSY.max(len + needed));
+    /// Reads the rest of a FRAGMENT to where it belongs.
+    fn poll_placed(&mut self, cx: &mut Cx<'_>, pipe: &mut Pipe, read: &mut Read) {
+        let Some(place) = &mut self.place else { return };
+        self.placed = PLACED_READS;
+        while !place.is_full() {
+            let before = read.bytes;
+            let polled = pipe.poll_read(cx, &mut place.room());
+            let went_on = read.took(polled);
+            let own = place.filled(read.bytes - before, &mut self.buffer);
+            self.decoder.body_read(own);
+            if went_on.is_break() {
+                return;
             }
         }
-        let spare = self.buffer.capacity() - len;
-        if self.large > 0 {
-            if spare < needed.max(ROOM_LARGE / 2) {
-                // No more than it has, if that is enough: then what is there is moved to the front.
-                self.buffer.reserve(needed.max(ROOM_LARGE.saturating_sub(len)));
+        read.more = true;
+    }
+
+    /// Asks for the place of what comes next.
+    #[inline]
+    pub(super) fn find_place(&mut self, conn: &mut Connection) {
+        if let Some((of, left)) = self.decoder.body() {
+            if self.buffer.is_empty() {
+                self.place = conn.lend_place(of, left);
             }
-        } else if self.buffer.capacity() == 0 && self.shared.is_empty() {
+        }
+    }
+
+    fn make_room(&mut self) {
+        let len = self.buffer.len();
+        let spare = self.buffer.capacity() - len;
+        if self.buffer.capacity() == 0 && self.shared.is_empty() {
             // There is none yet.
             self.buffer.reserve(ROOM_BUSY);
         } else if spare < ROOM && !self.buffer.try_reclaim(ROOM_BUSY) {
@@ -169,16 +190,8 @@ impl Input {
         self.shared.push_back(shared);
     }
 
-    /// Another buffer of this size. What is copied out of one for large messages would otherwise keep all of it alive.
-    fn replace(&mut self, capacity: usize) {
-        let mut buffer = BytesMut::with_capacity(capacity);
-        buffer.extend_from_slice(&self.buffer);
-        self.buffer = buffer;
-    }
-
     /// Parses at most so many frames. True: there may be more.
     pub(super) fn parse(&mut self, most: usize) -> bool {
-        self.decoder.set_copies(self.large > 0);
         match self.decoder.decode_most(&mut self.buffer, most, &mut self.frames) {
             Ok(more) => more,
             Err(error) => {
@@ -190,7 +203,7 @@ impl Input {
 
     /// Whether large messages come.
     pub(super) fn is_large(&self) -> bool {
-        self.large > 0
+        self.placed > 0
     }
 
     /// How many frames were parsed, and not told.
@@ -201,6 +214,9 @@ impl Input {
     /// Tells the machine what was read.
     #[inline]
     pub(super) fn tell(&mut self, conn: &mut Connection, now: Instant) {
+        if let Some(place) = self.place.take() {
+            conn.handle_placed(place);
+        }
         for frame in self.frames.drain(..) {
             conn.handle_frame(now, frame);
         }
@@ -213,7 +229,7 @@ impl Input {
     pub(super) fn shrink(&mut self) {
         (self.frames, self.shared) = (Vec::new(), VecDeque::new());
         if self.buffer.is_empty() {
-            (self.buffer, self.large) = (BytesMut::new(), 0);
+            self.buffer = BytesMut::new();
         }
     }
 }

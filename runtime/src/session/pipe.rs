@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context as Cx, Poll};
 
-use bytes::BytesMut;
+use bytes::BufMut;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
 use crate::proto::Batch;
@@ -84,8 +84,8 @@ impl Pipe {
         Ok(wrote)
     }
 
-    /// Reads into the spare room of a buffer, as much as is there. The future holds nothing between polls.
-    pub(super) fn poll_read(&mut self, cx: &mut Cx<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+    /// Reads into the room of a buffer, as much as is there. The future holds nothing between polls.
+    pub(super) fn poll_read<B: BufMut>(&mut self, cx: &mut Cx<'_>, input: &mut B) -> Poll<io::Result<usize>> {
         let mut io = &mut *self.io;
         pin!(AsyncReadExt::read_buf(&mut io, input)).poll(cx)
     }

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::{
     Call, CallHead, CallId, Decoder, EndCode, Fragment, FragmentOf, Frame, FrameError, HEADER, Hello, Item,
     Outline, Piece, Ping, Push, Reply, ReplyStatus, Role, RouteOut, RouteRef, STATUS_TEXT_LIMIT,
-    ServiceShape, Services, Settings, StatusHead, Text, VERSION,
+    ServiceShape, Services, Settings, StatusHead, Text, VERSION, seal,
 };
 use super::{decode_all, encoded};
 
@@ -83,34 +83,69 @@ fn a_message_stays_where_it_was_received() {
     assert_eq!(piece.bytes.as_ptr(), message_at);
 }
 
-#[test]
-fn a_message_is_copied_out_of_a_large_buffer_and_a_fragment_is_not() {
-    let of = FragmentOf::Call(CallId::new(Role::Dialler, 1));
-    let call = Frame::Fragment(Fragment { of, bytes: Bytes::from_static(&[7; 500]) });
-    let reply = Frame::Reply(Reply {
-        id: CallId::new(Role::Dialler, 1),
-        status: None,
-        block: Bytes::from_static(b"block"),
-        message: Some(Piece {
-            missing: 0,
-            fragmented: false,
-            compressed: false,
-            bytes: Bytes::from_static(&[8; 500]),
-        }),
-    });
-    let mut buf = encoded([&call, &reply, &reply]);
-    let (begin, end) = (buf.as_ptr() as usize, buf.as_ptr() as usize + buf.len());
+/// A decoder that gives FRAGMENTs in parts whatever is to come of them.
+fn in_parts() -> Decoder {
     let mut decoder = Decoder::new(0);
-    decoder.set_copies(true);
-    let Ok(Some(Frame::Fragment(fragment))) = decoder.decode(&mut buf) else { panic!("no fragment") };
-    assert!((begin..end).contains(&(fragment.bytes.as_ptr() as usize)));
-    for _ in 0..2 {
-        let frame = decoder.decode(&mut buf).unwrap();
-        let Some(Frame::Reply(Reply { block, message: Some(piece), .. })) = frame else { panic!("no reply") };
-        assert_eq!((&block[..], piece.bytes.len()), (&b"block"[..], 500));
-        assert!(!(begin..end).contains(&(piece.bytes.as_ptr() as usize)));
+    decoder.set_parts_from(1);
+    decoder
+}
+
+#[test]
+fn a_fragment_is_handed_out_as_it_comes_and_what_is_read_past_the_buffer_is_counted() {
+    let of = FragmentOf::Call(CallId::new(Role::Dialler, 1));
+    let bytes: Vec<u8> = (0..100).collect();
+    let fragment = Frame::Fragment(Fragment { of, bytes: bytes.clone().into(), rest: 0 });
+    let ping = Frame::Ping(Ping { number: 1 });
+    let wire = encoded([&fragment, &ping]);
+    let part = |from: usize, to: usize| {
+        let bytes = Bytes::copy_from_slice(&bytes[from..to]);
+        Frame::Fragment(Fragment { of, bytes, rest: 100 - to as u32 })
+    };
+    for cut in 0..100 {
+        let mut decoder = in_parts();
+        let mut buf = BytesMut::from(&wire[..HEADER + cut]);
+        assert_eq!(decoder.decode(&mut buf), Ok(Some(part(0, cut))));
+        assert_eq!(decoder.decode(&mut buf), Ok(None));
+        assert_eq!((decoder.body(), decoder.needed()), (Some((of, 100 - cut)), 100 - cut));
+        let past = (100 - cut) / 2;
+        decoder.body_read(past);
+        buf.extend_from_slice(&wire[HEADER + cut + past..]);
+        assert_eq!(decoder.decode(&mut buf), Ok(Some(part(cut + past, 100))));
+        assert_eq!((decoder.body(), decoder.decode(&mut buf)), (None, Ok(Some(ping.clone()))));
+        assert!(buf.is_empty());
     }
-    assert!(buf.is_empty());
+}
+
+#[test]
+fn a_fragment_is_handed_out_in_parts_only_if_much_of_it_is_to_come_and_it_has_no_checksum() {
+    let of = FragmentOf::Lane(1);
+    let fragment =
+        |len: usize| encoded([&Frame::Fragment(Fragment { of, bytes: vec![7; len].into(), rest: 0 })]);
+    for (here, whole, parts) in [(0, 16 << 10, true), (1, 16 << 10, false), (1, 17 << 10, true)] {
+        let mut decoder = Decoder::new(64 << 10);
+        let mut buf = BytesMut::from(&fragment(whole)[..HEADER + here]);
+        assert_eq!(decoder.decode(&mut buf).unwrap().is_some(), parts, "{here} of {whole}");
+        assert_eq!((decoder.needed(), decoder.body().is_some()), (whole - here, parts));
+    }
+    let mut sealed = fragment(20_000);
+    seal(&mut sealed, 0);
+    let mut decoder = Decoder::new(64 << 10);
+    decoder.accept_checksum();
+    let mut buf = BytesMut::from(&sealed[..100]);
+    assert_eq!((decoder.decode(&mut buf), decoder.body()), (Ok(None), None));
+    buf.extend_from_slice(&sealed[100..]);
+    assert!(matches!(decoder.decode(&mut buf), Ok(Some(Frame::Fragment(_)))));
+}
+
+#[test]
+fn what_is_wrong_with_a_fragment_is_seen_before_all_of_it_is_here() {
+    for (wrong, code) in [
+        (&[0, 0, 0, 99, 0x13, 0x01, 0, 0, 0, 1][..], EndCode::UnknownFlag),
+        (&[0, 0, 0, 99, 0x13, 0, 0, 0, 0, 0][..], EndCode::Malformed),
+    ] {
+        let mut buf = BytesMut::from(wrong);
+        assert_eq!(in_parts().decode(&mut buf).unwrap_err().code, code);
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         call().prop_map(Frame::Call),
         reply().prop_map(Frame::Reply),
         item.prop_map(Frame::Item),
-        fragment.prop_map(|(of, bytes)| Frame::Fragment(Fragment { of, bytes })),
+        fragment.prop_map(|(of, bytes)| Frame::Fragment(Fragment { of, bytes, rest: 0 })),
         (id(), bytes()).prop_map(|(id, block)| Frame::Headers(Headers { id, block })),
         id().prop_map(Frame::End),
         (of(), 1..=u32::MAX, text(0)).prop_map(|(of, code, text)| Frame::Reset(Reset { of, code, text })),

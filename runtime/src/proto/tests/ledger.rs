@@ -111,7 +111,7 @@ impl Ledger {
                 sent.end = (sent.missing == 0).then_some(self.handed_over);
                 self.opened += 1;
             }
-            Frame::Fragment(Fragment { of: FragmentOf::Call(id), bytes }) if self.is_ours(id) => {
+            Frame::Fragment(Fragment { of: FragmentOf::Call(id), bytes, .. }) if self.is_ours(id) => {
                 if let Some(sent) = self.sent.get_mut(&id.number()).filter(|sent| sent.missing > 0) {
                     sent.missing -= bytes.len();
                     sent.end = (sent.missing == 0).then_some(self.handed_over);

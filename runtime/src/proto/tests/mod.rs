@@ -23,6 +23,7 @@ mod model;
 mod not_run;
 mod observer;
 mod pair;
+mod placing;
 mod pushes;
 mod raw;
 mod stream_bounds;
@@ -39,6 +40,7 @@ use bytes::{Bytes, BytesMut};
 pub(super) use self::ask::*;
 use self::halves::Woken;
 use self::ledger::Ledger;
+use self::placing::Straight;
 use super::items::cost_of_item;
 use super::*;
 use crate::frame::{Decoder, Frame};
@@ -67,6 +69,7 @@ pub(super) struct End {
     /// Our calls whose answers their readers take.
     pub(super) streams: HashSet<u32>,
     decoder: Decoder,
+    straight: Straight,
     input: BytesMut,
     batch: Batch,
     pub(super) written: u64,
@@ -91,7 +94,8 @@ impl End {
             room: 0,
             woken: Vec::new(),
             streams: HashSet::new(),
-            decoder: Decoder::new(config.settings().frame_limit),
+            decoder: Straight::decoder(config),
+            straight: Straight::default(),
             input: BytesMut::new(),
             batch: Batch::default(),
             written: 0,
@@ -102,6 +106,7 @@ impl End {
     /// Bytes arrive.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.conn.handle_read(self.now);
+        let bytes = self.fill_place(bytes);
         self.input.extend_from_slice(bytes);
         loop {
             match self.decoder.decode(&mut self.input) {
@@ -119,6 +124,7 @@ impl End {
             }
         }
         self.settle();
+        self.find_place();
     }
 
     /// A frame was read; the session does not look yet.

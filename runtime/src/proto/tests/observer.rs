@@ -91,9 +91,9 @@ impl Way {
         Ok(())
     }
 
-    fn fragment(&mut self, len: usize) -> Lawful {
+    fn fragment(&mut self, (len, rest): (usize, usize)) -> Lawful {
         let Some(under_way) = &mut self.under_way else { return Err("6.2: FRAGMENT of nothing") };
-        check(len > 0 && len <= under_way.missing, "6.2: FRAGMENT of a wrong length")?;
+        check(len + rest > 0 && len + rest <= under_way.missing, "6.2: FRAGMENT of a wrong length")?;
         under_way.missing -= len;
         if under_way.missing == 0 {
             self.ended |= under_way.last;
@@ -121,7 +121,7 @@ impl Line {
                 self.headers |= !by_caller;
                 way.item(&item.message, item.end)
             }
-            Frame::Fragment(fragment) => way.fragment(fragment.bytes.len()),
+            Frame::Fragment(fragment) => way.fragment((fragment.bytes.len(), fragment.rest as usize)),
             Frame::End(_) => {
                 check(by_caller && way.flows && !way.ended, "8.10: END of a side that has ended")?;
                 check(way.under_way.is_none(), "6.3: END while a message is under way")?;

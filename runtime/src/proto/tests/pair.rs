@@ -106,6 +106,8 @@ impl Pair {
 
     pub(super) fn seed(&mut self, seed: u64) {
         self.dice = Dice::new(seed);
+        self.a.reads_straight(seed % 3 > 0);
+        self.b.reads_straight(seed % 5 > 0);
     }
 
     /// Writes and delivers once, as far as goes now. True: something moved.

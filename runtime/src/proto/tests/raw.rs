@@ -156,11 +156,11 @@ pub(super) fn last_item(id: CallId, piece: Piece) -> Frame {
 }
 
 pub(super) fn fragment(id: CallId, len: usize) -> Frame {
-    Frame::Fragment(Fragment { of: FragmentOf::Call(id), bytes: body(9, len) })
+    Frame::Fragment(Fragment { of: FragmentOf::Call(id), bytes: body(9, len), rest: 0 })
 }
 
 pub(super) fn lane_fragment(lane: u32, len: usize) -> Frame {
-    Frame::Fragment(Fragment { of: FragmentOf::Lane(lane), bytes: body(9, len) })
+    Frame::Fragment(Fragment { of: FragmentOf::Lane(lane), bytes: body(9, len), rest: 0 })
 }
 
 pub(super) fn headers(id: CallId) -> Frame {

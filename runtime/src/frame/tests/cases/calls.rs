@@ -244,7 +244,8 @@ fn items() -> Vec<Case> {
 }
 
 fn fragments() -> Vec<Case> {
-    let fragment = |of, bytes: &'static str| Frame::Fragment(Fragment { of, bytes: Bytes::from(bytes) });
+    let fragment =
+        |of, bytes: &'static str| Frame::Fragment(Fragment { of, bytes: Bytes::from(bytes), rest: 0 });
     vec![
         good("fragment", "6.1", "13 00 00000001 'def'", fragment(FragmentOf::Call(call(1)), "def")),
         good("fragment_of_one_byte", "6.2", "13 00 00000001 'd'", fragment(FragmentOf::Call(call(1)), "d")),

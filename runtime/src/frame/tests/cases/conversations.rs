@@ -68,7 +68,7 @@ fn unary() -> Vec<Case> {
 
 fn fragmented() -> Vec<Case> {
     let fragment = |bytes: &'static str| {
-        Frame::Fragment(Fragment { of: FragmentOf::Call(call(1)), bytes: Bytes::from(bytes) })
+        Frame::Fragment(Fragment { of: FragmentOf::Call(call(1)), bytes: Bytes::from(bytes), rest: 0 })
     };
     vec![several(
         "fragmented_call_with_a_ping_between",
