@@ -1,6 +1,8 @@
 //! What can travel in a method: prost messages, and [`Raw`] bytes. Called by calls, pushes and handlers
 //! where a message meets its payload.
 
+use std::ops::Range;
+
 use bytes::{Buf, BufMut, Bytes};
 
 use crate::Status;
@@ -42,6 +44,42 @@ pub trait Message: Send + Sized + 'static {
     /// # Errors
     /// `INVALID_ARGUMENT` if the payload is not such a message.
     fn decode(payload: Bytes) -> Result<Self, Status>;
+
+    /// Reads a payload where it lies, among others in `bytes`: what needs no handle on its bytes makes none.
+    #[doc(hidden)]
+    fn decode_within(bytes: &Bytes, part: Range<usize>) -> Result<Self, Status> {
+        Self::decode(bytes.slice(part))
+    }
+}
+
+/// A payload among others.
+struct Within<'a> {
+    bytes: &'a Bytes,
+    rest: &'a [u8],
+}
+
+impl Buf for Within<'_> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.rest
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+
+    #[inline]
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        let (taken, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        self.bytes.slice_ref(taken)
+    }
 }
 
 impl<M: prost::Message + Default + 'static> Message for M {
@@ -54,8 +92,19 @@ impl<M: prost::Message + Default + 'static> Message for M {
     }
 
     fn decode(payload: Bytes) -> Result<Self, Status> {
-        <M as prost::Message>::decode(payload).map_err(|e| Status::invalid_argument(e.to_string()))
+        <M as prost::Message>::decode(payload).map_err(|error| unreadable(&error))
     }
+
+    #[inline]
+    fn decode_within(bytes: &Bytes, part: Range<usize>) -> Result<Self, Status> {
+        let rest = &bytes[part];
+        <M as prost::Message>::decode(Within { bytes, rest }).map_err(|error| unreadable(&error))
+    }
+}
+
+#[cold]
+fn unreadable(error: &prost::DecodeError) -> Status {
+    Status::invalid_argument(error.to_string())
 }
 
 /// A payload as it is on the wire, for methods that bring a codec of their own, fallbacks and proxies.
@@ -83,5 +132,41 @@ impl Message for Raw {
 impl<B: Into<Bytes>> From<B> for Raw {
     fn from(bytes: B) -> Self {
         Self(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A payload of 3 and bytes, between others.
+    const LAID: &[u8] = &[0xff, 0x08, 0x03, 0x12, 0x02, b'o', b'k', 0xff];
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Noted {
+        #[prost(uint32, tag = "1")]
+        number: u32,
+        #[prost(bytes = "bytes", tag = "2")]
+        body: Bytes,
+    }
+
+    #[test]
+    fn a_payload_among_others_is_read_as_one_that_is_alone_and_shares_its_bytes() {
+        let bytes = Bytes::from_static(LAID);
+        let noted = Noted::decode_within(&bytes, 1..7).unwrap();
+        assert_eq!(noted, Noted::decode(bytes.slice(1..7)).unwrap());
+        assert_eq!((noted.number, noted.body.as_ptr()), (3, bytes[5..].as_ptr()));
+        assert_eq!(Raw::decode_within(&bytes, 1..7).unwrap().0, bytes.slice(1..7));
+        assert_eq!(Noted::decode_within(&bytes, 3..3).unwrap(), Noted::default());
+    }
+
+    #[test]
+    fn a_payload_among_others_is_not_read_beyond_its_end() {
+        let bytes = Bytes::from_static(LAID);
+        for end in [2, 4, 5, 6] {
+            let within = Noted::decode_within(&bytes, 1..end).unwrap_err();
+            let alone = Noted::decode(bytes.slice(1..end)).unwrap_err();
+            assert_eq!((within.code(), within.message()), (alone.code(), alone.message()), "up to {end}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocall::{Call, Channel, Context, Router, Server, Status};
+use protocall::{Call, Channel, Context, Router, SendStream, Server, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
@@ -34,6 +34,8 @@ trait Mirror {
     async fn echo(&self, ctx: &Context, packet: Packet) -> Result<Packet, Status>;
     /// The same, but lets others run first.
     async fn wait(&self, ctx: &Context, packet: Packet) -> Result<Packet, Status>;
+    /// The same, as often as its number says.
+    async fn flow(&self, ctx: &Context, packet: Packet, out: SendStream<Packet>) -> Result<(), Status>;
 }
 
 struct Glass;
@@ -46,6 +48,13 @@ impl Mirror for Glass {
     async fn wait(&self, _: &Context, packet: Packet) -> Result<Packet, Status> {
         tokio::task::yield_now().await;
         Ok(packet)
+    }
+
+    async fn flow(&self, _: &Context, packet: Packet, mut out: SendStream<Packet>) -> Result<(), Status> {
+        for _ in 0..packet.seq {
+            out.send(packet.clone()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -187,11 +196,39 @@ type Make = fn(&MirrorClient, Packet) -> Call<Packet, Packet>;
 const ECHO: Make = |client, packet| client.echo(packet);
 const WAIT: Make = |client, packet| client.wait(packet);
 
-/// Makes calls in so many closed loops at once, over TCP, and counts what the later half of them cost.
-async fn cost_of_calls(make: Make, in_flight: usize) -> Cost {
+/// A connection over TCP.
+async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (far, _) = listener.accept().await.unwrap();
+    (near, listener.accept().await.unwrap().0)
+}
+
+/// Has so many items of `size` bytes sent, and counts what each cost.
+async fn cost_of_items(size: usize, items: usize) -> Cost {
+    let (near, far) = sockets().await;
+    let counter = Arc::new(Counter::default());
+    let Ends { client, serving } = Ends::over(near, far, &counter).await;
+    ECHO(&client, Packet::default()).await.unwrap();
+    let before = counter.tally();
+    // On a task of its own, as most are.
+    let reading = tokio::spawn(async move {
+        let packet = Packet { seq: items as u64, body: vec![7; size].into() };
+        let mut packets = client.flow(packet).await.unwrap();
+        let mut read = 0;
+        while packets.next().await.unwrap().is_some() {
+            read += 1;
+        }
+        assert_eq!(read, items);
+    });
+    reading.await.unwrap();
+    let cost = counter.tally().cost_since(&before, items);
+    serving.abort();
+    cost
+}
+
+/// Makes calls in so many closed loops at once, over TCP, and counts what the later half of them cost.
+async fn cost_of_calls(make: Make, in_flight: usize) -> Cost {
+    let (near, far) = sockets().await;
     let counter = Arc::new(Counter::default());
     let Ends { client, serving } = Ends::over(near, far, &counter).await;
     // Past the calls of a new connection, whose handlers are watched.
@@ -226,13 +263,13 @@ async fn make_calls(make: Make, client: &MirrorClient, counter: &Arc<Counter>, l
 }
 
 /// On one thread whose clock stands still: on a machine that is held up a quick handler would look slow.
-fn on_current_thread(make: Make, in_flight: usize) -> Cost {
+fn on_current_thread(cost: impl Future<Output = Cost>) -> Cost {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         // A clock that is paused goes on by itself when nothing else does, but not while a thread blocks.
         let (done, blocked) = oneshot::channel::<()>();
         let blocking = tokio::task::spawn_blocking(move || blocked.blocking_recv());
-        let cost = cost_of_calls(make, in_flight).await;
+        let cost = cost.await;
         drop(done);
         let _ = blocking.await;
         cost
@@ -257,7 +294,7 @@ fn assert_within(what: &str, cost: Cost, bound: Cost) {
 #[test]
 fn a_call_alone_costs_each_end_one_write_and_two_turns() {
     let bound = Cost { writes: [1.0; 2], reads: [3.0; 2], empty_reads: [2.0; 2], polls: 2.0, parks: 2.0 };
-    assert_within("1 in flight", on_current_thread(ECHO, 1), bound);
+    assert_within("1 in flight", on_current_thread(cost_of_calls(ECHO, 1)), bound);
     // There the clock goes on, and a handler that looks slow is a task, for which the server may take a turn more.
     let bound = Cost { reads: [4.5; 2], empty_reads: [3.5; 2], parks: 3.0, ..bound };
     assert_within("1 in flight, a worker", on_a_worker(ECHO, 1), bound);
@@ -268,7 +305,7 @@ fn calls_in_flight_share_writes_reads_and_turns() {
     // Twice what it is: a round of 64 is some three turns at each end, and a look or two whether more has come.
     let bound =
         Cost { writes: [0.08, 0.16], reads: [0.4; 2], empty_reads: [0.3; 2], polls: 2.0, parks: 0.12 };
-    assert_within("64 in flight", on_current_thread(ECHO, 64), bound);
+    assert_within("64 in flight", on_current_thread(cost_of_calls(ECHO, 64)), bound);
     // By a clock that goes on, so that all but the writes is loose.
     let bound = Cost { writes: [0.3; 2], reads: [1.5; 2], empty_reads: [1.0; 2], polls: 2.0, parks: 0.6 };
     assert_within("64 in flight, a worker", on_a_worker(ECHO, 64), bound);
@@ -305,4 +342,15 @@ fn replies_of_handlers_that_wait_share_writes_too() {
     println!("64 in flight, handlers that wait: {cost}");
     // One for each 16 or more; written as soon as the first is there, they would take twice as many.
     assert!(cost.writes[1] <= 0.09, "{cost}");
+}
+
+#[test]
+fn items_share_writes_and_their_credit_goes_back_half_a_window_at_a_time() {
+    let cost = on_current_thread(cost_of_items(4 << 10, 2_048));
+    println!("items of 4 KiB: {cost}");
+    // A window is 63 of them: two or three CREDIT, and as many writes of items. Given back by eighths it was four times as many.
+    assert!(cost.writes[0] <= 4.0 / 63.0 && cost.writes[1] <= 6.0 / 63.0, "{cost}");
+    let cost = on_current_thread(cost_of_items(100, 16_384));
+    println!("items of 100 bytes: {cost}");
+    assert!(cost.writes[0] <= 0.003 && cost.writes[1] <= 0.006, "{cost}");
 }

@@ -1,6 +1,8 @@
 //! Frames that came one after the other and differ in their messages only: most of the pushes of a lane, and of the items of a
 //! stream, that come fast. They stay as they were received, so that none is moved by itself from here to who takes it.
 
+use std::ops::Range;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::header::{FIXED, LENGTH};
@@ -73,16 +75,34 @@ impl Run {
         Self { frames, ..self }
     }
 
+    /// Where the next message lies in the frames.
+    #[inline]
+    fn first(&self) -> Option<Range<usize>> {
+        let length = u32::from_be_bytes(*self.frames.first_chunk()?) as usize;
+        let part = self.head..LENGTH + length;
+        (part.start <= part.end && part.end <= self.frames.len()).then_some(part)
+    }
+
     /// The next message.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Bytes> {
-        let length = u32::from_be_bytes(*self.frames.first_chunk()?) as usize;
-        let message = (LENGTH + length).checked_sub(self.head)?;
-        if self.frames.len() < self.head + message {
-            return None;
-        }
+        let part = self.first()?;
         self.count -= 1;
-        self.frames.advance(self.head);
-        Some(self.frames.split_to(message))
+        self.frames.advance(part.start);
+        Some(self.frames.split_to(part.len()))
+    }
+
+    /// The next message, read where it lies by `read`, and how many bytes it has. If that panics, it is the next one still.
+    #[inline]
+    pub(crate) fn read_next<T>(
+        &mut self,
+        read: impl FnOnce(&Bytes, Range<usize>) -> T,
+    ) -> Option<(T, usize)> {
+        let part = self.first()?;
+        let (end, len) = (part.end, part.len());
+        let read = read(&self.frames, part);
+        self.count -= 1;
+        self.frames.advance(end);
+        Some((read, len))
     }
 }

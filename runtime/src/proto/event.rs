@@ -1,5 +1,6 @@
 //! What the machine tells its session after it was given frames or time.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -131,6 +132,23 @@ impl Messages {
             Self::One(..) => false,
             Self::Run(run) => run.count() == 0,
             Self::None => true,
+        }
+    }
+
+    /// The next message, read by `read` from where it lies, and what to free once it is handed on.
+    #[inline]
+    pub(crate) fn read_next<T>(&mut self, read: impl FnOnce(&Bytes, Range<usize>) -> T) -> Option<(T, u64)> {
+        match self {
+            Self::Run(run) => {
+                let (message, len) = run.read_next(read)?;
+                Some((message, MESSAGE_COST + len as u64))
+            }
+            Self::One(message, cost) => {
+                let (message, cost) = (read(message, 0..message.len()), *cost);
+                *self = Self::None;
+                Some((message, cost))
+            }
+            Self::None => None,
         }
     }
 

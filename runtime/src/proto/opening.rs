@@ -268,6 +268,7 @@ impl Connection {
 }
 
 /// Appends a head and what the user's `encode` writes; takes both back if that panics.
+#[inline]
 pub(super) fn write_guarded(
     buffer: &mut BytesMut,
     head: impl FnOnce(&mut BytesMut),
@@ -288,6 +289,7 @@ pub(super) fn write_guarded(
     guard.1 - body
 }
 
+#[inline]
 pub(super) fn exact(written: usize, announced: usize) -> Result<(), Error> {
     match written == announced {
         true => Ok(()),

@@ -104,9 +104,10 @@ impl Driver {
             read.more |= crowded;
             let now = clock::now();
             if read.bytes > 0 {
-                self.patience.came(self.input.frames(), now);
+                self.patience.came(self.input.has_several(), now);
             }
             let turn = self.turn(cx, now, read);
+            let to_read = std::mem::take(&mut self.todo.to_read);
             if matches!(turn, Turn::Close) {
                 return Poll::Ready(());
             }
@@ -128,7 +129,8 @@ impl Driver {
             }
             heavy =
                 came >= HEAVY || (self.wrote.as_ref().is_ok_and(Option::is_some) && self.pipe.was_heavy());
-            if crowded || heavy {
+            // Who reads takes what is here before more is read, which would else be copied to wait for it.
+            if crowded || heavy || to_read {
                 break;
             }
         }

@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use tokio::io::ReadBuf;
 
 use super::pipe::Pipe;
-use crate::frame::{Decoder, Frame, FrameError};
+use crate::frame::{Decoder, Frame, FrameError, Scope};
 use crate::proto::{Connection, Place};
 
 /// Read into by a connection without traffic, on the stack: what comes is then copied to where it just fits.
@@ -206,9 +206,14 @@ impl Input {
         self.placed > 0
     }
 
-    /// How many frames were parsed, and not told.
-    pub(super) fn frames(&self) -> usize {
-        self.frames.len()
+    /// Whether what was parsed, and not told, is of several messages: a run of them is one frame here, and so is the credit for
+    /// many items of ours.
+    pub(super) fn has_several(&self) -> bool {
+        match self.frames.as_slice() {
+            [Frame::Items(_) | Frame::Pushes(_)] => true,
+            [Frame::Credit(credit)] => matches!(credit.scope, Scope::Stream(_)),
+            frames => frames.len() > 1,
+        }
     }
 
     /// Tells the machine what was read.
@@ -237,6 +242,7 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{CallId, Credit, PlainItem, Role};
 
     /// Fills the buffer to where there is too little room, and takes all of it as messages that are held.
     fn fill(input: &mut Input) -> BytesMut {
@@ -266,5 +272,30 @@ mod tests {
         drop((held, last));
         input.shrink();
         assert!(input.shared.is_empty());
+    }
+
+    #[test]
+    fn a_run_of_items_and_the_credit_for_them_tell_of_several_messages_and_one_item_does_not() {
+        let id = CallId::new(Role::Dialler, 1);
+        let frames = |items: usize, credit: &[Scope]| {
+            let mut bytes = BytesMut::new();
+            (0..items).for_each(|_| PlainItem::new(id).encode(0, &mut bytes));
+            credit.iter().for_each(|&scope| Credit { scope, total: 1 << 20 }.encode(&mut bytes));
+            bytes
+        };
+        let cases = [
+            (frames(1, &[]), false),
+            (frames(2, &[]), true),
+            (frames(0, &[Scope::Stream(id)]), true),
+            (frames(0, &[Scope::Calls]), false),
+            (frames(0, &[Scope::Calls; 2]), true),
+        ];
+        for (bytes, several) in cases {
+            let mut input = Input::new(64 << 10);
+            input.buffer = bytes;
+            input.parse(usize::MAX);
+            assert!(input.broken.is_none() && !input.frames.is_empty());
+            assert_eq!(input.has_several(), several, "{:?}", input.frames);
+        }
     }
 }

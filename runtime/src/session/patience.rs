@@ -20,7 +20,7 @@ const MOST: i32 = 64;
 pub(super) struct Patience {
     /// Waits that ended soon, less those that it looked through in vain. It looks while this is above zero.
     trust: i32,
-    /// The last read brought several frames: then several calls are in flight, and one is no reason to wait awake.
+    /// The last read brought several messages: then several calls are in flight, or a stream flows. One is no reason to wait awake.
     several: bool,
     /// In this wait, so often, and since when.
     looks: u32,
@@ -29,13 +29,13 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// So many frames were read.
-    pub(super) fn came(&mut self, frames: usize, now: Instant) {
+    /// One message was read, or several.
+    pub(super) fn came(&mut self, several: bool, now: Instant) {
         let (looking, slept) = (self.looking.take(), self.slept.take());
         if looking.or(slept).is_some_and(|since| now.duration_since(since) < SOON) {
             self.trust = (self.trust + 1).min(MOST);
         }
-        self.several = frames > 1;
+        self.several = several;
         self.looks = 0;
     }
 
@@ -72,7 +72,7 @@ mod tests {
         u32::try_from(looks).unwrap()
     }
 
-    const BATCH: usize = 32;
+    const BATCH: bool = true;
     const SHORT: Duration = Duration::from_micros(30);
     const LONG: Duration = Duration::from_millis(1);
 
@@ -96,7 +96,7 @@ mod tests {
     fn one_call_at_a_time_is_never_waited_for_awake() {
         let (mut patience, mut now) = (Patience::default(), clock::now());
         for _ in 0..100 {
-            patience.came(1, now);
+            patience.came(false, now);
             assert_eq!(wait(&mut patience, now), 0);
             now += SHORT;
         }

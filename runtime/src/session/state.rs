@@ -102,6 +102,8 @@ pub(crate) struct Todo {
     /// A call was given up that no handler is known of: it may wait to be run.
     pub(crate) stopped_early: bool,
     pub(crate) ended: Option<Reason>,
+    /// Somebody who reads a stream is woken.
+    pub(crate) to_read: bool,
 }
 
 /// Something for the runner.
@@ -170,7 +172,11 @@ impl State {
                 Event::Call(call) => todo.work.push(Work::Call(call)),
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
-                Event::Readable(id) => todo.wakes.extend(self.take_reader(id)),
+                Event::Readable(id) => {
+                    let reader = self.take_reader(id);
+                    todo.to_read |= reader.is_some();
+                    todo.wakes.extend(reader);
+                }
                 Event::Writable(id) => {
                     let ours = self.conn.is_ours(id);
                     todo.wakes.extend(self.senders.take(id, ours));

@@ -20,7 +20,7 @@ pub struct SessionStats {
     /// Calls that are streams, of both ends. They are among the calls above until they are answered.
     pub streams: usize,
     /// Items of streams that came and were not read, or wait to go, in bytes and 64 more for each. What
-    /// [`RecvStream`](crate::RecvStream) has taken to read it next is given back an eighth of the window at a time.
+    /// [`RecvStream`](crate::RecvStream) has taken to read it next is given back half of the window at a time.
     pub stream_bytes: u64,
     /// Replies that came after their caller had gone: normal, and dropped.
     pub late_replies: u64,

@@ -138,7 +138,12 @@ impl StreamHandle {
     pub(crate) fn send_at_once<M: Message>(&self, message: &M, len: usize) -> Option<Result<(), Status>> {
         let mut state = self.shared.state.lock();
         let sent = state.conn.send_at_once(self.key, len, |out| message.encode(out))?;
-        self.shared.unlock(state);
+        // Nothing came of it but bytes to be written: there are no events to settle.
+        let driver = state.park.rouse();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
         Some(sent.map_err(Status::from))
     }
 

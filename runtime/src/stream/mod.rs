@@ -7,6 +7,7 @@ mod open;
 mod pump;
 mod recv;
 mod send;
+mod timeout;
 
 #[cfg(feature = "futures")]
 pub use self::futures::SendSink;

@@ -8,13 +8,12 @@ use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::budget::poll_unit;
+use super::timeout::{self, ItemTimeout};
+use crate::budget::Moved;
 use crate::call::{read_answer, read_block};
 use crate::proto::{Half, Messages};
 use crate::session::streams::{Found, StreamHandle};
-use crate::{Code, Error, Message, Metadata, Status};
+use crate::{Code, Message, Metadata, Status};
 
 /// The receiving half of a stream: of the answers at a caller, of the requests at a handler.
 ///
@@ -56,7 +55,8 @@ struct Reading {
     step: u64,
     /// How it ended, and the metadata that came at the end.
     end: Option<Result<Box<Metadata>, Status>>,
-    item_timeout: Option<Duration>,
+    item_timeout: Option<Box<ItemTimeout>>,
+    moved: Moved,
     /// It asked for no more items, and waits for the end.
     stopped: bool,
     /// A `Stream` has said that it is over.
@@ -74,6 +74,7 @@ impl<T> RecvStream<T> {
             step: 0,
             end: None,
             item_timeout: None,
+            moved: Moved::default(),
             stopped: false,
             #[cfg(feature = "futures")]
             told: false,
@@ -95,7 +96,7 @@ impl<T> RecvStream<T> {
     /// The longest wait for an item; then the stream ends with `DEADLINE_EXCEEDED`, as if it was
     /// [stopped](Self::stop) with that code. Default: none, since keepalive finds an end that is dead.
     pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.state.item_timeout = limit.into();
+        self.state.item_timeout = ItemTimeout::new(limit.into());
         self
     }
 
@@ -147,36 +148,27 @@ impl<T: Message> RecvStream<T> {
     /// # Errors
     /// How the stream ended, if not well; every time it is asked from then on. An item that cannot be read ends the stream
     /// too: with `INVALID_ARGUMENT` at a handler, `INTERNAL` at a caller.
-    pub async fn next(&mut self) -> Result<Option<T>, Status> {
-        let Some(limit) = self.state.item_timeout else {
-            let next = Next { state: &mut self.state, waits: false }.await;
-            return self.read(next);
-        };
-        // Apart: most have no limit, and would carry the timer's room about.
-        Box::pin(self.next_within(limit)).await
-    }
-
-    async fn next_within(&mut self, limit: Duration) -> Result<Option<T>, Status> {
-        let next = Next { state: &mut self.state, waits: false };
-        let Ok(next) = tokio::time::timeout(limit, next).await else {
-            let status = Status::from(Error::ItemTimeout { limit });
-            self.state.fail(&status);
-            return Err(status);
-        };
-        self.read(next)
-    }
-
-    pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
-        let next = ready!(self.state.poll_next_payload(cx));
-        Poll::Ready(self.read(next))
+    #[expect(clippy::should_implement_trait, reason = "this one waits")]
+    pub fn next(&mut self) -> impl Future<Output = Result<Option<T>, Status>> + Send {
+        Next { stream: self, waits: false }
     }
 
     #[inline]
-    fn read(&mut self, payload: Result<Option<Bytes>, Status>) -> Result<Option<T>, Status> {
-        let Some(payload) = payload? else { return Ok(None) };
-        match T::decode(payload) {
-            Ok(item) => Ok(Some(item)),
-            Err(status) => Err(self.state.unreadable(&status)),
+    pub(crate) fn poll_next_item(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
+        let state = &mut *self.state;
+        let unit = ready!(state.moved.poll_unit(cx));
+        loop {
+            if let Some((item, cost)) = state.now.read_next(T::decode_within) {
+                state.moved.one(unit);
+                state.count(cost);
+                return Poll::Ready(match item {
+                    Ok(item) => Ok(Some(item)),
+                    Err(status) => Err(state.unreadable(&status)),
+                });
+            }
+            if let Some(end) = ready!(state.poll_more(cx)) {
+                return Poll::Ready(end.map_or(Ok(None), Err));
+            }
         }
     }
 }
@@ -222,44 +214,28 @@ impl Reading {
         status
     }
 
+    /// An item of so much cost was handed on.
     #[inline]
-    fn poll_next_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
-        let unit = ready!(poll_unit(cx));
-        let next = ready!(self.poll_payload(cx));
-        unit.spent();
-        Poll::Ready(next)
-    }
-
-    #[inline]
-    fn poll_payload(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Bytes>, Status>> {
-        loop {
-            if let Some((payload, cost)) = self.now.next() {
-                self.held += cost;
-                let last = self.now.is_empty() && self.items.is_empty();
-                if last || self.held >= self.step {
-                    self.give_back();
-                }
-                return Poll::Ready(Ok(Some(payload)));
-            }
-            if let Some(end) = ready!(self.poll_more(cx)) {
-                return Poll::Ready(end);
-            }
+    fn count(&mut self, cost: u64) {
+        self.held += cost;
+        if self.held >= self.step || (self.now.is_empty() && self.items.is_empty()) {
+            self.give_back();
         }
     }
 
-    /// Goes on to what came next. `Some`: the end.
-    fn poll_more(&mut self, cx: &mut Cx<'_>) -> Poll<Option<Result<Option<Bytes>, Status>>> {
+    /// Goes on to what came next. `Some`: the end, and why if not well.
+    fn poll_more(&mut self, cx: &mut Cx<'_>) -> Poll<Option<Option<Status>>> {
         loop {
             if let Some(next) = self.items.pop_front() {
                 self.now = next;
                 return Poll::Ready(None);
             }
             if let Some(end) = &self.end {
-                return Poll::Ready(Some(end.as_ref().map(|_| None).map_err(Clone::clone)));
+                return Poll::Ready(Some(end.as_ref().err().cloned()));
             }
-            let Some(handle) = &self.handle else { return Poll::Ready(Some(Ok(None))) };
+            let Some(handle) = &self.handle else { return Poll::Ready(Some(None)) };
             match ready!(handle.poll_read(&mut self.items, cx.waker())) {
-                Found::Items(window) => self.step = window / 8,
+                Found::Items(window) => self.step = window / 2,
                 Found::End(answer) => {
                     self.end = Some(read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata)));
                     self.let_go();
@@ -270,29 +246,56 @@ impl Reading {
 }
 
 /// The wait for an item. Who goes in the middle of it waits no more: what is large is granted only to who reads (wire 7.8).
-struct Next<'a> {
-    state: &'a mut Reading,
+struct Next<'a, T> {
+    stream: &'a mut RecvStream<T>,
     waits: bool,
 }
 
-impl Future for Next<'_> {
-    type Output = Result<Option<Bytes>, Status>;
+impl<T: Message> Next<'_, T> {
+    /// There is nothing yet.
+    #[cold]
+    fn poll_late(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<T>, Status>> {
+        self.waits = true;
+        let state = &mut *self.stream.state;
+        let status = ready!(timeout::poll_late(&mut state.item_timeout, cx));
+        state.fail(&status);
+        Poll::Ready(Err(status))
+    }
+}
+
+impl<T> Next<'_, T> {
+    #[cold]
+    fn waits_no_more(&mut self) {
+        let state = &mut *self.stream.state;
+        if let Some(handle) = &state.handle {
+            handle.waits_no_more();
+        }
+        timeout::begin(&mut state.item_timeout);
+    }
+}
+
+impl<T: Message> Future for Next<'_, T> {
+    type Output = Result<Option<T>, Status>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let next = this.state.poll_next_payload(cx);
-        this.waits = next.is_pending();
+        let next = this.stream.poll_next_item(cx);
+        if next.is_pending() {
+            return this.poll_late(cx);
+        }
+        if std::mem::take(&mut this.waits) {
+            timeout::begin(&mut this.stream.state.item_timeout);
+        }
         next
     }
 }
 
-impl Drop for Next<'_> {
+impl<T> Drop for Next<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if self.waits {
-            if let Some(handle) = &self.state.handle {
-                handle.waits_no_more();
-            }
+            self.waits_no_more();
         }
     }
 }

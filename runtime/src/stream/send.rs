@@ -1,13 +1,15 @@
 //! The sending half of a stream.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker, ready};
 use std::time::Duration;
 
-use crate::budget::poll_unit;
+use super::timeout::{self, ItemTimeout};
+use crate::budget::Moved;
 use crate::context::CallCore;
 use crate::proto::Half;
 use crate::session::streams::StreamHandle;
@@ -45,9 +47,10 @@ struct Sending {
     core: Option<Arc<CallCore>>,
     /// At a caller: how long the answer may take once this is finished, if nothing else limits it.
     reply_within: Option<Duration>,
-    item_timeout: Option<Duration>,
+    item_timeout: Option<Box<ItemTimeout>>,
     /// A large item was handed over, and waits for credit.
     offered: bool,
+    moved: Moved,
 }
 
 impl<T> SendStream<T> {
@@ -58,7 +61,15 @@ impl<T> SendStream<T> {
         reply_within: Option<Duration>,
     ) -> Self {
         let handle = Some(handle);
-        let state = Sending { handle, limit, core: None, reply_within, item_timeout: None, offered: false };
+        let state = Sending {
+            handle,
+            limit,
+            core: None,
+            reply_within,
+            item_timeout: None,
+            offered: false,
+            moved: Moved::default(),
+        };
         Self { state: Box::new(state), item: PhantomData }
     }
 
@@ -73,7 +84,7 @@ impl<T> SendStream<T> {
     /// The longest wait for an item to be taken; then [`send`](Self::send) fails with `DEADLINE_EXCEEDED` and the stream
     /// with it. Default: none, since keepalive finds an end that is dead.
     pub fn item_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.state.item_timeout = limit.into();
+        self.state.item_timeout = ItemTimeout::new(limit.into());
         self
     }
 
@@ -139,60 +150,29 @@ impl<T: Message> SendStream<T> {
     /// - the status with which the call has ended, or the other end's [`stop`](crate::RecvStream::stop), `CANCELLED` if that
     ///   gave no reason: the stream is over;
     /// - `RESOURCE_EXHAUSTED` for an item over `max_message`, which alone is lost.
-    pub async fn send(&mut self, mut item: T) -> Result<(), Status> {
-        let len = item.encoded_len();
-        if let Some(sent) = poll_fn(|cx| self.poll_at_once(cx, &mut item, len)).await {
-            return sent;
-        }
-        self.send_in_time(item, len).await
+    pub fn send(&mut self, item: T) -> impl Future<Output = Result<(), Status>> + Send {
+        Offer { stream: self, item: Some(item), waits: false }
     }
 
     /// Sends the item now, as most are. `None`: it must be looked at more closely.
     #[inline]
-    fn poll_at_once(
-        &mut self,
-        cx: &mut Cx<'_>,
-        // To share it, the future of `send` would need a `T` that is `Sync`.
-        item: &mut T,
-        len: usize,
-    ) -> Poll<Option<Result<(), Status>>> {
-        let unit = ready!(poll_unit(cx));
-        let sent = self.send_at_once(item, len);
-        if sent.is_some() {
-            unit.spent();
-        }
-        Poll::Ready(sent)
-    }
-
-    #[inline]
-    fn send_at_once(&self, item: &T, len: usize) -> Option<Result<(), Status>> {
+    fn send_at_once(&self, item: &T) -> Option<Result<(), Status>> {
         // A handler's metadata goes ahead; a large item may be under way.
         let Sending { handle, limit, core, offered, .. } = &*self.state;
+        let len = item.encoded_len();
         if core.is_some() || *offered || limit.is_some_and(|limit| len > limit) {
             return None;
         }
         handle.as_ref()?.send_at_once(item, len)
     }
 
-    async fn send_in_time(&mut self, item: T, len: usize) -> Result<(), Status> {
-        let mut item = Some(item);
-        let Some(limit) = self.state.item_timeout else {
-            return poll_fn(|cx| self.poll_send(cx, &mut item, len)).await;
-        };
-        // Apart: most have no limit, and would carry the timer's room about.
-        Box::pin(self.send_within(limit, item, len)).await
-    }
-
-    async fn send_within(&mut self, limit: Duration, mut item: Option<T>, len: usize) -> Result<(), Status> {
-        let waited = tokio::time::timeout(limit, poll_fn(|cx| self.poll_send(cx, &mut item, len))).await;
-        waited.unwrap_or_else(|_| {
-            let status = Status::from(Error::ItemTimeout { limit });
-            if let Some(handle) = self.state.handle.take() {
-                handle.reset(status.code(), status.message());
-                handle.let_go(Half::Sender);
-            }
-            Err(status)
-        })
+    /// It was not taken in time: the stream is broken off.
+    fn late(&mut self, status: Status) -> Status {
+        if let Some(handle) = self.state.handle.take() {
+            handle.reset(status.code(), status.message());
+            handle.let_go(Half::Sender);
+        }
+        status
     }
 
     /// Sends an item now, or not at all. One that is larger than a frame (`max_fragment`) or than `stream_credit` at the other
@@ -235,12 +215,12 @@ impl<T: Message> SendStream<T> {
         item: &mut Option<T>,
         len: usize,
     ) -> Poll<Result<(), Status>> {
-        let unit = ready!(poll_unit(cx));
+        let unit = ready!(self.state.moved.poll_unit(cx));
         let sent = ready!(self.poll_room(cx, item, len));
         if sent.is_ok() && self.state.offered {
             return self.poll_offered(cx.waker());
         }
-        unit.spent();
+        self.state.moved.one(unit);
         Poll::Ready(sent)
     }
 
@@ -259,6 +239,57 @@ impl<T: Message> SendStream<T> {
         let sent = ready!(handle.poll_send(message, (len, self.state.limit), cx.waker()));
         *item = None;
         Poll::Ready(sent.map(|whole| self.state.offered = !whole))
+    }
+}
+
+/// An item on its way.
+struct Offer<'a, T> {
+    stream: &'a mut SendStream<T>,
+    item: Option<T>,
+    /// There was no room for it.
+    waits: bool,
+}
+
+/// The item is moved like any other value.
+impl<T> Unpin for Offer<'_, T> {}
+
+impl<T: Message> Offer<'_, T> {
+    /// There may be no room.
+    #[cold]
+    fn poll_closely(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Status>> {
+        let len = self.item.as_ref().map_or(0, Message::encoded_len);
+        if let Poll::Ready(sent) = self.stream.poll_send(cx, &mut self.item, len) {
+            return Poll::Ready(sent);
+        }
+        self.waits = true;
+        let status = ready!(timeout::poll_late(&mut self.stream.state.item_timeout, cx));
+        Poll::Ready(Err(self.stream.late(status)))
+    }
+}
+
+impl<T: Message> Future for Offer<'_, T> {
+    type Output = Result<(), Status>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let unit = ready!(this.stream.state.moved.poll_unit(cx));
+        if let Some(sent) = this.item.as_ref().and_then(|item| this.stream.send_at_once(item)) {
+            this.stream.state.moved.one(unit);
+            this.item = None;
+            return Poll::Ready(sent);
+        }
+        drop(unit);
+        this.poll_closely(cx)
+    }
+}
+
+impl<T> Drop for Offer<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.waits {
+            timeout::begin(&mut self.stream.state.item_timeout);
+        }
     }
 }
 
