@@ -120,7 +120,7 @@ impl Context {
     /// On a key that [`Metadata::insert`] refuses.
     #[track_caller]
     pub fn reply_metadata(&self, key: &str, value: impl AsRef<[u8]>) {
-        self.0.touch().reply.insert(key, value);
+        self.0.touch().beside().reply.insert(key, value);
     }
 
     /// When the call must be over; `None` if it may take for ever.
@@ -148,9 +148,7 @@ impl Context {
         struct Waits<'a>(&'a CallCore, Place);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
-                if let Some(watchers) = &mut self.0.touch().watchers {
-                    watchers.leave(self.1);
-                }
+                self.0.touch().beside().watchers.leave(self.1);
             }
         }
         let mut waits = Waits(&self.0, Place::default());
@@ -159,7 +157,7 @@ impl Context {
             if live.stopped.is_some() {
                 return Poll::Ready(());
             }
-            live.watchers.get_or_insert_default().wait(&mut waits.1, cx.waker());
+            live.beside().watchers.wait(&mut waits.1, cx.waker());
             Poll::Pending
         })
         .await;
@@ -192,7 +190,7 @@ impl Context {
     /// Puts a value beside the call, told apart by its type. Clones of this context see it.
     pub fn insert_extension<T: Send + Sync + 'static>(&self, value: T) {
         let mut live = self.0.touch();
-        let before = live.extensions.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(value));
+        let before = live.beside().extensions.insert(TypeId::of::<T>(), Arc::new(value));
         // The user's destructor runs with the lock released.
         drop(live);
         drop(before);
@@ -202,7 +200,7 @@ impl Context {
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let live = self.0.live.lock();
-        let value = live.extensions.as_ref()?.get(&TypeId::of::<T>())?;
+        let value = live.beside.as_ref()?.extensions.get(&TypeId::of::<T>())?;
         Arc::clone(value).downcast().ok()
     }
 
@@ -241,7 +239,7 @@ impl Context {
         }
         let mut live = self.0.touch();
         for (key, value) in metadata.iter() {
-            live.reply.append(key, value);
+            live.beside().reply.append(key, value);
         }
     }
 

@@ -36,9 +36,22 @@ pub(super) struct Live {
     pub(super) stopped: Option<Stop>,
     /// The task that polls the handler, once it has one.
     pub(super) task: Option<Waker>,
-    pub(super) watchers: Option<Box<Wakers>>,
+    /// What few calls have.
+    pub(super) beside: Option<Box<Beside>>,
+}
+
+/// What is put beside a call.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub(super) watchers: Wakers,
     pub(super) reply: Metadata,
-    pub(super) extensions: Option<Box<Extensions>>,
+    pub(super) extensions: Extensions,
+}
+
+impl Live {
+    pub(super) fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
 }
 
 impl Drop for CallCore {
@@ -47,8 +60,8 @@ impl Drop for CallCore {
         if !*self.touched.get_mut() {
             return;
         }
-        let Some(extensions) = self.live.lock().extensions.take() else { return };
-        for value in extensions.into_values() {
+        let Some(beside) = self.live.lock().beside.take() else { return };
+        for value in beside.extensions.into_values() {
             if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
                 tracing::error!(route = self.route(), peer = %self.session.peer_addr(), "an extension panicked when it was dropped");
             }
@@ -106,8 +119,8 @@ impl CallCore {
         let mut live = self.touch();
         live.stopped.get_or_insert(why);
         let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
-        if let Some(watchers) = &mut live.watchers {
-            watchers.wake_all(&mut wakes);
+        if let Some(beside) = &mut live.beside {
+            beside.watchers.wake_all(&mut wakes);
         }
         drop(live);
         for waker in wakes {
@@ -130,7 +143,8 @@ impl CallCore {
     }
 
     pub(crate) fn take_reply_metadata(&self) -> Metadata {
-        std::mem::take(&mut self.live.lock().reply)
+        let mut live = self.live.lock();
+        live.beside.as_mut().map_or_else(Metadata::new, |beside| std::mem::take(&mut beside.reply))
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::assembly::Assembly;
 use super::stream::Stream;
+use super::table::lengthen;
 use crate::Status;
 use crate::frame::ReplyStatus;
 
@@ -153,8 +154,9 @@ impl Calling {
         let number = match self.free.pop() {
             Some(number) => number,
             None if self.slots.len() < self.limit as usize => {
-                self.slots.push(Slot::IDLE);
-                self.slots.len() as u32
+                let number = self.slots.len() + 1;
+                lengthen(&mut self.slots, number, || Slot::IDLE);
+                number as u32
             }
             None => return None,
         };

@@ -22,12 +22,8 @@ const CHUNK: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct ItemsIn {
     pub(super) grant: Grant,
-    queue: VecDeque<Messages>,
-    /// Where items lie that nobody waited for.
-    chunk: Option<Box<BytesMut>>,
-    /// The item under way, and what it was charged.
-    under_way: Option<Box<Assembly>>,
-    cost: u64,
+    /// There from the first item on.
+    here: Option<Box<Here>>,
     /// The item under way is the last.
     last: bool,
     /// How the items of the peer's call ended. (How those of ours did is in its answer.)
@@ -42,14 +38,37 @@ pub(crate) struct ItemsIn {
     pub(super) owed: bool,
 }
 
+/// What has come. Apart, since thousands of streams may wait for their first item.
+#[derive(Debug, Default)]
+struct Here {
+    queue: VecDeque<Messages>,
+    /// Where items lie that nobody waited for.
+    chunk: BytesMut,
+    /// The item under way, and what it was charged.
+    under_way: Option<Box<Assembly>>,
+    cost: u64,
+}
+
+impl Here {
+    /// A message that may lie here for long: it keeps no more alive than it was charged for.
+    fn keep(&mut self, message: &Bytes) -> Bytes {
+        if message.len() > CHUNK {
+            return Bytes::copy_from_slice(message);
+        }
+        if self.chunk.capacity() < message.len() {
+            let room = if self.queue.is_empty() { message.len() } else { CHUNK };
+            self.chunk = BytesMut::with_capacity(room);
+        }
+        self.chunk.extend_from_slice(message);
+        self.chunk.split().freeze()
+    }
+}
+
 impl ItemsIn {
     pub(super) fn new(credit: u64) -> Self {
         Self {
             grant: Grant::new(credit),
-            queue: VecDeque::new(),
-            chunk: None,
-            under_way: None,
-            cost: 0,
+            here: None,
             last: false,
             end: None,
             discards: false,
@@ -61,17 +80,21 @@ impl ItemsIn {
 
     /// Whether an item is under way (wire 6.3).
     pub(super) fn is_under_way(&self) -> bool {
-        self.under_way.is_some()
+        self.here.as_ref().is_some_and(|here| here.under_way.is_some())
+    }
+
+    fn here(&mut self) -> &mut Here {
+        self.here.get_or_insert_default()
     }
 
     /// The item under way.
     pub(super) fn under_way(&mut self) -> Option<&mut Assembly> {
-        self.under_way.as_deref_mut()
+        self.here.as_mut()?.under_way.as_deref_mut()
     }
 
     /// Whether its last item is whole.
     pub(super) fn has_ended(&self) -> bool {
-        self.last && self.under_way.is_none()
+        self.last && !self.is_under_way()
     }
 
     /// ITEM. `Some`: why it costs the stream; the rest of that is read past.
@@ -93,19 +116,20 @@ impl ItemsIn {
         let refused = if self.discards { None } else { refusal(&item.message, limit) };
         if self.discards || refused.is_some() {
             let assembly = Assembly::discard(&item.message);
-            self.under_way = (assembly.missing() > 0).then(|| Box::new(assembly));
-            self.cost = 0;
+            if assembly.missing() > 0 {
+                self.here().under_way = Some(Box::new(assembly));
+            }
             self.grant.free(cost);
             return Ok(refused);
         }
         match Assembly::begin(item.message, pool) {
             Arrived::Whole(message) => {
                 let message = self.keep(message);
-                self.queue.push_back(Messages::One(message, cost));
+                self.here().queue.push_back(Messages::One(message, cost));
             }
             Arrived::Begun(assembly) => {
-                self.under_way = Some(Box::new(assembly));
-                self.cost = cost;
+                let here = self.here();
+                (here.under_way, here.cost) = (Some(Box::new(assembly)), cost);
             }
         }
         Ok(None)
@@ -118,49 +142,40 @@ impl ItemsIn {
             return Some(run);
         }
         let kept = self.keep(run.frames().clone());
-        self.queue.push_back(Messages::Run(run.moved(kept)));
+        self.here().queue.push_back(Messages::Run(run.moved(kept)));
         None
     }
 
-    /// What nobody waits for may lie here for long: then it keeps no more alive than it was charged for.
+    /// A message, as it may lie here: who waits takes it at once.
     fn keep(&mut self, message: Bytes) -> Bytes {
-        if self.waits {
-            return message;
-        }
-        if message.len() > CHUNK {
-            return Bytes::copy_from_slice(&message);
-        }
-        let chunk = self.chunk.get_or_insert_default();
-        if chunk.capacity() < message.len() {
-            **chunk = BytesMut::with_capacity(if self.queue.is_empty() { message.len() } else { CHUNK });
-        }
-        chunk.extend_from_slice(&message);
-        chunk.split().freeze()
+        if self.waits { message } else { self.here().keep(&message) }
     }
 
     /// FRAGMENT.
     pub(super) fn fragment(&mut self, part: Part<'_>) -> Result<(), FrameError> {
-        let Some(assembly) = &mut self.under_way else {
-            return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
-        };
+        let none = || FrameError::unexpected("6.2", "FRAGMENT without a message under way");
+        let Some(here) = &mut self.here else { return Err(none()) };
+        let Some(assembly) = &mut here.under_way else { return Err(none()) };
         if assembly.add(part)? {
-            let cost = std::mem::take(&mut self.cost);
-            let message = self.under_way.take().and_then(|whole| whole.finish());
-            self.queue.extend(message.map(|message| Messages::One(message, cost)));
+            let cost = std::mem::take(&mut here.cost);
+            let message = here.under_way.take().and_then(|whole| whole.finish());
+            here.queue.extend(message.map(|message| Messages::One(message, cost)));
         }
         Ok(())
     }
 
     /// The item under way is void (wire 9.3).
     pub(super) fn void(&mut self) {
-        self.under_way = None;
+        if let Some(here) = &mut self.here {
+            here.under_way = None;
+        }
         self.free_under_way();
     }
 
     /// What still comes is read past; what is here can still be read.
     pub(super) fn discard(&mut self) {
         self.discards = true;
-        if let Some(assembly) = &mut self.under_way {
+        if let Some(assembly) = self.under_way() {
             assembly.drop_bytes();
         }
         self.free_under_way();
@@ -169,16 +184,17 @@ impl ItemsIn {
     /// Nobody reads any more.
     pub(super) fn unread(&mut self) {
         self.discard();
-        let queue = std::mem::take(&mut self.queue);
-        let held: u64 = queue.iter().map(Messages::cost).sum();
-        self.grant.free(held);
-        self.chunk = None;
         self.waits = false;
+        let Some(here) = &mut self.here else { return };
+        let queue = std::mem::take(&mut here.queue);
+        here.chunk = BytesMut::new();
+        self.grant.free(queue.iter().map(Messages::cost).sum());
     }
 
     fn free_under_way(&mut self) {
-        let cost = std::mem::take(&mut self.cost);
-        self.grant.free(cost);
+        if let Some(here) = &mut self.here {
+            self.grant.free(std::mem::take(&mut here.cost));
+        }
     }
 
     /// Whether nobody wants what still comes.
@@ -188,16 +204,17 @@ impl ItemsIn {
 
     /// Whether there is something to read.
     pub(super) fn has_items(&self) -> bool {
-        !self.queue.is_empty()
+        self.here.as_ref().is_some_and(|here| !here.queue.is_empty())
     }
 
     /// Moves what is here into `items`, which is empty. Its cost is the reader's to [give back](Self::read).
     pub(super) fn read_into(&mut self, items: &mut VecDeque<Messages>) {
         debug_assert!(items.is_empty());
-        std::mem::swap(&mut self.queue, items);
-        // What is not full is begun anew: the reader has its other half.
-        self.chunk = None;
         self.waits = false;
+        let Some(here) = &mut self.here else { return };
+        std::mem::swap(&mut here.queue, items);
+        // What is not full is begun anew: the reader has its other half.
+        here.chunk = BytesMut::new();
     }
 
     /// Items of so much cost were handed on (wire 7.5).

@@ -43,6 +43,7 @@ mod routes;
 mod sending;
 mod serving;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 mod transit;
@@ -79,6 +80,7 @@ pub(crate) use self::reading::Read;
 pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
 pub(crate) use self::sending::ItemRoom;
 pub(crate) use self::stream::{Half, StreamKey};
+pub(crate) use self::table::lengthen;
 
 /// One connection.
 ///

@@ -143,7 +143,7 @@ impl Connection {
         let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
             return Some(Err(self.stream_gone()));
         };
-        match (&out.closed, &out.pending) {
+        match (out.closed.as_deref(), &out.pending) {
             (Some(closed), _) => Some(Err(closed.status().clone())),
             (None, None) => Some(Ok(())),
             (None, Some(_)) => {
@@ -238,13 +238,14 @@ impl Connection {
         let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) else {
             return Err(self.stream_gone());
         };
-        match &out.closed {
+        match out.closed.as_deref() {
             // The answer tells what became of it.
             Some(Closed::Unwanted(_)) => return Ok(()),
             Some(Closed::Failed(why)) => return Err(why.clone()),
             None => {}
         }
-        out.closed = Some(Closed::Failed(Status::failed_precondition("the stream was finished")));
+        let why = Status::failed_precondition("the stream was finished");
+        out.closed = Some(Box::new(Closed::Failed(why)));
         if !self.is_ours(key.id) {
             return Ok(());
         }
@@ -318,8 +319,8 @@ impl Connection {
         }
         let Some(out) = self.stream_of(id).and_then(|stream| stream.out.as_mut()) else { return false };
         // Why the call failed says more than that its callee had stopped reading before.
-        match (&out.closed, &why) {
-            (None, _) | (Some(Closed::Unwanted(_)), Closed::Failed(_)) => out.closed = Some(why),
+        match (out.closed.as_deref(), &why) {
+            (None, _) | (Some(Closed::Unwanted(_)), Closed::Failed(_)) => out.closed = Some(Box::new(why)),
             (Some(_), _) => {}
         }
         let cut = if busy { self.outbox.cut_item(id) } else { None };
@@ -345,7 +346,7 @@ impl Connection {
             let stream = self.stream_of(id).filter(|stream| !stream.over);
             let out = stream.and_then(|stream| stream.out.as_mut());
             if let Some(out) = out.filter(|out| out.closed.is_none()) {
-                out.closed = Some(Closed::Unwanted(why));
+                out.closed = Some(Box::new(Closed::Unwanted(why)));
                 // What is half sent goes on: only the terminal frame could end it.
                 out.pending = None;
                 self.writable(id);

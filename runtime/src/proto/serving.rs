@@ -7,6 +7,7 @@
 //! A call that would be dispatched while too much waits to be written is Held first (wire 7.11). CANCEL and an expired
 //! deadline ask the session to drop the handler; the terminal frame follows when it is gone.
 
+use std::num::NonZeroU64;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use super::assembly::Assembly;
 use super::event::{Inbound, Shape, Stop};
 use super::stream::Stream;
+use super::table::lengthen;
 use crate::frame::RouteRef;
 
 /// One of the peer's calls.
@@ -28,8 +30,8 @@ pub(crate) struct Served {
     pub(crate) rest: usize,
     /// Its items, unless it is unary.
     pub(crate) stream: Option<Box<Stream>>,
-    /// Before which batch our last terminal frame was encoded: until that is made, the peer cannot have read it.
-    left_with: Option<u64>,
+    /// Before which batch our last terminal frame was encoded, counted from 1: until that is made, the peer cannot have read it.
+    left_with: Option<NonZeroU64>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,10 @@ impl Served {
     }
 }
 
+fn counted(batches: u64) -> Option<NonZeroU64> {
+    NonZeroU64::new(batches.saturating_add(1))
+}
+
 /// The table of the peer's calls; a call's number is its place, from 1.
 #[derive(Debug)]
 pub(crate) struct Serving {
@@ -104,7 +110,7 @@ impl Serving {
     /// Whether the number is idle for the peer too: the terminal frame of its last call has left with a batch.
     pub(crate) fn is_idle(&self, number: u32, batches: u64) -> bool {
         let slot = self.slots.get(number as usize - 1);
-        slot.is_none_or(|served| served.is_idle() && served.left_with != Some(batches))
+        slot.is_none_or(|served| served.is_idle() && served.left_with != counted(batches))
     }
 
     /// The call's slot, whatever its state; `None` if it was never used.
@@ -130,9 +136,7 @@ impl Serving {
     /// CALL: takes the number, which is within the limit and idle.
     pub(crate) fn begin(&mut self, number: u32, state: ServedState, caller_ended: bool) -> &mut Served {
         let index = number as usize - 1;
-        if self.slots.len() <= index {
-            self.slots.resize_with(index + 1, || Served::IDLE);
-        }
+        lengthen(&mut self.slots, index + 1, || Served::IDLE);
         self.taken += 1;
         self.busy += 1;
         let slot = &mut self.slots[index];
@@ -144,7 +148,7 @@ impl Serving {
     pub(crate) fn callee_ended(&mut self, number: u32, left_with: Option<u64>) {
         if let Some(served) = self.open(number) {
             served.state = ServedState::Ended;
-            served.left_with = left_with;
+            served.left_with = left_with.and_then(counted);
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) struct ItemsOut {
     /// END is to follow it.
     pub(super) finishing: bool,
     /// Why no more items can be sent.
-    pub(super) closed: Option<Closed>,
+    pub(super) closed: Option<Box<Closed>>,
     /// The sender found no room and is to be told when there may be some.
     pub(super) waits: bool,
     /// It is among those who wait for the write buffer.

@@ -21,7 +21,7 @@ use super::streams::StreamWakers;
 use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
-use crate::proto::{Connection, Event, Inbound, InboundPush, Stop};
+use crate::proto::{Connection, Event, Inbound, InboundPush, Stop, lengthen};
 use crate::{MethodSpec, Overflow, Reason};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
@@ -269,9 +269,7 @@ impl State {
 
     pub(crate) fn set_caller(&mut self, number: u32, waker: &Waker) {
         let index = number as usize - 1;
-        if self.callers.len() <= index {
-            self.callers.resize(index + 1, None);
-        }
+        lengthen(&mut self.callers, index + 1, || None);
         match &mut self.callers[index] {
             Some(caller) => caller.clone_from(waker),
             none => *none = Some(waker.clone()),
@@ -288,9 +286,7 @@ impl State {
             return Some(why);
         }
         let index = number as usize - 1;
-        if self.handlers.len() <= index {
-            self.handlers.resize(index + 1, None);
-        }
+        lengthen(&mut self.handlers, index + 1, || None);
         self.handlers[index] = Some(Arc::clone(core));
         None
     }

@@ -12,7 +12,7 @@ use super::Shared;
 use super::outside::Outside;
 use super::state::State;
 use crate::frame::CallId;
-use crate::proto::{Answer, Half, ItemRoom, Messages, Read, StreamKey};
+use crate::proto::{Answer, Half, ItemRoom, Messages, Read, StreamKey, lengthen};
 use crate::{Code, Message, Status};
 
 /// One half of a stream, on its session.
@@ -39,9 +39,7 @@ impl StreamWakers {
     fn slot(&mut self, id: CallId, ours: bool) -> &mut Option<Waker> {
         let list = if ours { &mut self.ours } else { &mut self.theirs };
         let index = id.number() as usize - 1;
-        if list.len() <= index {
-            list.resize(index + 1, None);
-        }
+        lengthen(list, index + 1, || None);
         &mut list[index]
     }
 

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::timeout::{self, ItemTimeout};
 use crate::budget::Moved;
@@ -45,10 +48,8 @@ pub struct RecvStream<T> {
 /// What a reader has, apart: a handler's future holds it several times, once for each function that it is handed through.
 struct Reading {
     handle: Option<StreamHandle>,
-    /// What was taken from the session and not read yet.
+    /// What was taken from the session and not read yet; none of them is empty.
     items: VecDeque<Messages>,
-    /// Those that were taken off it.
-    now: Messages,
     /// What of it was read, and not given back yet.
     held: u64,
     /// So much of it is given back at once.
@@ -69,7 +70,6 @@ impl<T> RecvStream<T> {
         let state = Reading {
             handle: Some(handle),
             items: VecDeque::new(),
-            now: Messages::None,
             held: 0,
             step: 0,
             end: None,
@@ -158,9 +158,8 @@ impl<T: Message> RecvStream<T> {
         let state = &mut *self.state;
         let unit = ready!(state.moved.poll_unit(cx));
         loop {
-            if let Some((item, cost)) = state.now.read_next(T::decode_within) {
+            if let Some(item) = state.read_next(T::decode_within) {
                 state.moved.one(unit);
-                state.count(cost);
                 return Poll::Ready(match item {
                     Ok(item) => Ok(Some(item)),
                     Err(status) => Err(state.unreadable(&status)),
@@ -176,8 +175,7 @@ impl<T: Message> RecvStream<T> {
 impl Reading {
     fn rest(&mut self) -> u64 {
         let items = std::mem::take(&mut self.items);
-        let now = std::mem::replace(&mut self.now, Messages::None);
-        std::mem::take(&mut self.held) + now.cost() + items.iter().map(Messages::cost).sum::<u64>()
+        std::mem::take(&mut self.held) + items.iter().map(Messages::cost).sum::<u64>()
     }
 
     fn let_go(&mut self) {
@@ -214,32 +212,38 @@ impl Reading {
         status
     }
 
-    /// An item of so much cost was handed on.
+    /// Hands on the next item that is here.
     #[inline]
-    fn count(&mut self, cost: u64) {
+    fn read_next<T>(&mut self, read: impl FnOnce(&Bytes, Range<usize>) -> T) -> Option<T> {
+        let first = self.items.front_mut()?;
+        let (item, cost) = first.read_next(read)?;
         self.held += cost;
-        if self.held >= self.step || (self.now.is_empty() && self.items.is_empty()) {
+        if first.is_empty() {
+            self.items.pop_front();
+        }
+        if self.held >= self.step || self.items.is_empty() {
             self.give_back();
         }
+        Some(item)
     }
 
-    /// Goes on to what came next. `Some`: the end, and why if not well.
+    /// Takes what came meanwhile. `Some`: the end, and why if not well.
     fn poll_more(&mut self, cx: &mut Cx<'_>) -> Poll<Option<Option<Status>>> {
-        loop {
-            if let Some(next) = self.items.pop_front() {
-                self.now = next;
-                return Poll::Ready(None);
+        if let Some(end) = &self.end {
+            return Poll::Ready(Some(end.as_ref().err().cloned()));
+        }
+        let Some(handle) = &self.handle else { return Poll::Ready(Some(None)) };
+        match ready!(handle.poll_read(&mut self.items, cx.waker())) {
+            Found::Items(window) => {
+                self.step = window / 2;
+                Poll::Ready(None)
             }
-            if let Some(end) = &self.end {
-                return Poll::Ready(Some(end.as_ref().err().cloned()));
-            }
-            let Some(handle) = &self.handle else { return Poll::Ready(Some(None)) };
-            match ready!(handle.poll_read(&mut self.items, cx.waker())) {
-                Found::Items(window) => self.step = window / 2,
-                Found::End(answer) => {
-                    self.end = Some(read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata)));
-                    self.let_go();
-                }
+            Found::End(answer) => {
+                let end = read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata));
+                let why = end.as_ref().err().cloned();
+                self.end = Some(end);
+                self.let_go();
+                Poll::Ready(Some(why))
             }
         }
     }

@@ -42,11 +42,11 @@ pub struct SendStream<T> {
 struct Sending {
     handle: Option<StreamHandle>,
     /// The longest item that the method lets through.
-    limit: Option<usize>,
+    limit: usize,
     /// At a handler: what of its metadata goes ahead of the first item.
     core: Option<Arc<CallCore>>,
     /// At a caller: how long the answer may take once this is finished, if nothing else limits it.
-    reply_within: Option<Duration>,
+    reply_within: Option<Box<Duration>>,
     item_timeout: Option<Box<ItemTimeout>>,
     /// A large item was handed over, and waits for credit.
     offered: bool,
@@ -60,12 +60,11 @@ impl<T> SendStream<T> {
         limit: Option<usize>,
         reply_within: Option<Duration>,
     ) -> Self {
-        let handle = Some(handle);
         let state = Sending {
-            handle,
-            limit,
+            handle: Some(handle),
+            limit: limit.unwrap_or(usize::MAX),
             core: None,
-            reply_within,
+            reply_within: reply_within.map(Box::new),
             item_timeout: None,
             offered: false,
             moved: Moved::default(),
@@ -127,9 +126,13 @@ impl<T> SendStream<T> {
 
     pub(super) fn finish_now(&mut self) -> Result<(), Status> {
         let Some(handle) = self.state.handle.take() else { return Ok(()) };
-        let finished = handle.finish(self.state.reply_within);
+        let finished = handle.finish(self.state.reply_within.as_deref().copied());
         handle.let_go(Half::Sender);
         finished
+    }
+
+    fn limit(&self) -> Option<usize> {
+        Some(self.state.limit).filter(|limit| *limit < usize::MAX)
     }
 
     fn poll_offered(&mut self, waker: &Waker) -> Poll<Result<(), Status>> {
@@ -160,7 +163,7 @@ impl<T: Message> SendStream<T> {
         // A handler's metadata goes ahead; a large item may be under way.
         let Sending { handle, limit, core, offered, .. } = &*self.state;
         let len = item.encoded_len();
-        if core.is_some() || *offered || limit.is_some_and(|limit| len > limit) {
+        if core.is_some() || *offered || len > *limit {
             return None;
         }
         handle.as_ref()?.send_at_once(item, len)
@@ -236,7 +239,7 @@ impl<T: Message> SendStream<T> {
         let Some(handle) = &self.state.handle else {
             return Poll::Ready(Err(Status::cancelled("the stream is over")));
         };
-        let sent = ready!(handle.poll_send(message, (len, self.state.limit), cx.waker()));
+        let sent = ready!(handle.poll_send(message, (len, self.limit()), cx.waker()));
         *item = None;
         Poll::Ready(sent.map(|whole| self.state.offered = !whole))
     }

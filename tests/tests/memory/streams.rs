@@ -11,10 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::LIVE;
 
-/// The most that an idle stream costs, at each end.
+/// The most that an idle stream costs, at each end: its handler and the task of that included.
 const IDLE: usize = 1 << 10;
-/// What tokio's task for its handler takes beside that, at the callee.
-const TASK: usize = 256;
 /// What an end holds beside its streams: read and write buffers, tables, the stream of bytes between the ends.
 const CONNECTION: usize = 2 << 20;
 /// The smallest credit that can be set.
@@ -182,10 +180,8 @@ async fn idle_streams_cost_little() {
     // The halves themselves lie in the test's own list.
     let halves = size_of::<(SendStream<EchoRequest>, RecvStream<EchoReply>)>();
     let client = both.saturating_sub(server) + halves;
-    println!(
-        "an idle stream: {server} bytes at the server, {client} at the client (bar {IDLE}, and {TASK} for a task)"
-    );
-    assert!(server <= IDLE + TASK && client <= IDLE, "{server} and {client} bytes");
+    println!("an idle stream: {server} bytes at the server, {client} at the client (bar {IDLE})");
+    assert!(server <= IDLE && client <= IDLE, "{server} and {client} bytes");
     drop(streams);
     serving.abort();
 }
@@ -229,7 +225,7 @@ async fn streams_that_nobody_reads_hold_their_credit(streams: usize, credit: usi
     assert_eq!(sent, streams * fits, "the credit, and not an item more");
     let held = live().saturating_sub(before);
     // Twice its credit at the receiver, and both ends' own.
-    let most = streams * (2 * credit + 2 * IDLE + TASK) + 2 * CONNECTION;
+    let most = streams * (2 * credit + 2 * IDLE) + 2 * CONNECTION;
     println!("{streams} streams nobody reads, items of {item}: {} KiB held (bar {})", held >> 10, most >> 10);
     assert!(held <= most, "{streams} streams, items of {item}: {held} bytes");
     // Calls go on.
@@ -261,7 +257,7 @@ async fn padded_items_keep_no_buffers_alive(host: Host, item: &[Vec<u8>], cost: 
     }
     settle().await;
     assert!(!raw.session.is_closed());
-    let mut most = STREAMS as usize * (2 * SMALL + IDLE + TASK) + CONNECTION;
+    let mut most = STREAMS as usize * (2 * SMALL + IDLE) + CONNECTION;
     if host == Host::Looked {
         // Who waits is handed what came as it was read: one item.
         most += STREAMS as usize * (146 << 10);
