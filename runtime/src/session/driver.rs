@@ -60,7 +60,7 @@ pub(crate) struct Driver {
 }
 
 /// What to do after a turn.
-enum Turn {
+enum After {
     Again,
     Gather,
     Sleep,
@@ -108,17 +108,17 @@ impl Driver {
             }
             let turn = self.turn(cx, now, read);
             let to_read = std::mem::take(&mut self.todo.to_read);
-            if matches!(turn, Turn::Close) {
+            if matches!(turn, After::Close) {
                 return Poll::Ready(());
             }
-            if matches!(turn, Turn::Gather) {
+            if matches!(turn, After::Gather) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             self.wrote = self.pipe.poll_write(cx).map(|bytes| (bytes > 0).then_some(now));
             // More to write, if the transport took all of this; or the machine must be told that it takes no more.
             let again = self.wrote.is_err() || (self.more && self.pipe.batch.is_empty());
-            if matches!(turn, Turn::Sleep) && !again {
+            if matches!(turn, After::Sleep) && !again {
                 self.give_back(now);
                 if !self.arm(cx, now) {
                     if self.patience.looks_again(now) {
@@ -143,7 +143,7 @@ impl Driver {
     }
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.
-    fn turn(&mut self, cx: &Cx<'_>, now: Instant, read: Read) -> Turn {
+    fn turn(&mut self, cx: &Cx<'_>, now: Instant, read: Read) -> After {
         let mut todo = std::mem::take(&mut self.todo);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
@@ -204,19 +204,25 @@ impl Driver {
     }
 
     /// What comes next, decided under the lock that saw what there is to do.
-    fn next_turn(&mut self, cx: &Cx<'_>, state: &mut super::State, now: Instant, more_to_read: bool) -> Turn {
+    fn next_turn(
+        &mut self,
+        cx: &Cx<'_>,
+        state: &mut super::State,
+        now: Instant,
+        more_to_read: bool,
+    ) -> After {
         self.gathered |= std::mem::take(&mut state.has_gathered);
         let conn = &mut state.conn;
         if conn.is_over() {
             state.park.awake();
-            return Turn::Close;
+            return After::Close;
         }
-        let mut turn = if more_to_read { Turn::Again } else { Turn::Sleep };
+        let mut turn = if more_to_read { After::Again } else { After::Sleep };
         if self.pipe.batch.is_empty() && conn.has_output() {
             let calls = self.gathers && !self.gathered && conn.is_busy();
             if calls || self.messages_flow(conn) {
                 self.gathered = true;
-                turn = Turn::Gather;
+                turn = After::Gather;
             } else {
                 (self.gathered, self.gatherings) = (false, 0);
                 conn.poll_batch(now, &mut self.pipe.batch);
@@ -226,7 +232,7 @@ impl Driver {
         conn.stamp(now);
         self.wake_at = conn.poll_timeout();
         match turn {
-            Turn::Sleep => state.park.sleep(cx.waker()),
+            After::Sleep => state.park.sleep(cx.waker()),
             _ => state.park.awake(),
         }
         turn
