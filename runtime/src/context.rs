@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::current::{inherited, inherits};
 pub(crate) use self::shared::CallCore;
-use crate::frame::{Block, Text};
+use crate::frame::{Beside, Block, Text};
 use crate::session::wakers::Place;
 use crate::session::{Lock, Runs, clock};
 use crate::transport::PeerAddr;
@@ -41,9 +41,6 @@ use crate::{Metadata, MethodSpec, Session};
 #[derive(Clone)]
 pub struct Context(Arc<CallCore>);
 
-/// The metadata of a call that brings none.
-static NO_METADATA: Metadata = Metadata::new();
-
 impl Context {
     pub(crate) fn new(core: &Arc<CallCore>) -> Self {
         Self(Arc::clone(core))
@@ -58,7 +55,7 @@ impl Context {
             session,
             spec: None,
             unknown: None,
-            block: None,
+            beside: Beside::Nothing,
             deadline: None,
             live: Lock::default(),
             touched: AtomicBool::new(false),
@@ -92,7 +89,7 @@ impl Context {
     /// The addresses that a call or push passed through before the [peer](Self::peer_addr), as proxies told them: that of who
     /// called first comes first. Only as true as who sent them.
     pub fn forwarded_for(&self) -> impl Iterator<Item = &str> {
-        self.0.block.iter().flat_map(|block| block.forwarded_for.iter().map(Text::as_str))
+        self.0.beside.block().into_iter().flat_map(|block| block.forwarded_for.iter().map(Text::as_str))
     }
 
     /// The method, with the options of its schema; `None` for an unknown route and outside of any call.
@@ -110,7 +107,7 @@ impl Context {
     /// The metadata that came with the call or push.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        self.0.block.as_ref().map_or(&NO_METADATA, |block| &block.metadata)
+        self.0.beside.metadata()
     }
 
     /// Sets a pair of the metadata that goes back with the reply. With an `Err` it does not go: a [`Status`](crate::Status)
@@ -213,7 +210,7 @@ impl Context {
     /// put anything beside it: then the next push may have it.
     #[inline]
     pub(crate) fn is_as_new(&self, holders: usize) -> bool {
-        if self.holders() != holders || self.0.block.is_some() {
+        if self.holders() != holders || !self.0.beside.is_nothing() {
             return false;
         }
         // Those who let go of it did what they did before.
@@ -227,7 +224,7 @@ impl Context {
             self.session(),
             self.0.spec,
             self.0.unknown.as_deref().cloned().unwrap_or_default(),
-            None,
+            Beside::Nothing,
             None,
         ))
     }
@@ -244,7 +241,7 @@ impl Context {
     }
 
     pub(crate) fn trace(&self) -> (Option<&Text>, Option<&Text>) {
-        let block = self.0.block.as_ref();
+        let block = self.0.beside.block();
         (block.and_then(|b| b.trace_context.as_ref()), block.and_then(|b| b.trace_state.as_ref()))
     }
 
@@ -257,7 +254,7 @@ impl Context {
     }
 
     pub(crate) fn block(&self) -> Option<&Block> {
-        self.0.block.as_deref()
+        self.0.beside.block()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use crate::caller::Connecting;
 use crate::context::{inherited, inherits};
-use crate::frame::{Block, Text};
+use crate::frame::{Beside, Block, Text};
 use crate::proto::{OpenRoute, Shape};
 use crate::session::{CallWait, Outgoing, Shared, clock};
 use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
@@ -62,7 +62,7 @@ pub(crate) struct Request<Q> {
     pub(crate) timeout: Timeout,
     pub(crate) inherits: bool,
     /// What goes beside the message; most calls take nothing along.
-    pub(crate) block: Option<Box<Block>>,
+    pub(crate) beside: Beside,
     pub(crate) phase: Phase,
     pub(crate) limit: Option<Duration>,
     /// The limit is for opening alone: a stream has none unless it is given one.
@@ -89,7 +89,7 @@ impl<Q: Message> Request<Q> {
             route,
             message: Some(message),
             inherits: true,
-            block: None,
+            beside: Beside::Nothing,
             phase: Phase::Fresh,
             limit: None,
             opens_only: false,
@@ -109,7 +109,7 @@ impl<Q: Message> Request<Q> {
 
     fn inherit(&mut self, (outer, trace, state): (Option<Instant>, Option<Text>, Option<Text>)) {
         if trace.is_some() || state.is_some() {
-            let block = self.block.get_or_insert_default();
+            let block = self.beside.block_mut();
             if block.trace_context.is_none() {
                 (block.trace_context, block.trace_state) = (trace, state);
             }
@@ -145,7 +145,7 @@ impl<Q: Message> Request<Q> {
 
     /// What is forwarded keeps what it had beside its metadata (wire 14.1).
     pub(crate) fn forward(&mut self, came: Option<&Block>, from: String) {
-        let block = self.block.get_or_insert_default();
+        let block = self.beside.block_mut();
         if let Some(came) = came {
             (block.codec, block.priority, block.attempt) = (came.codec, came.priority, came.attempt);
             block.forwarded_for.clone_from(&came.forwarded_for);
@@ -219,7 +219,7 @@ impl<Q: Message> Request<Q> {
 
     /// What travels beside the message, encoded.
     pub(crate) fn take_block(&mut self) -> Bytes {
-        self.block.take().map_or_else(Bytes::new, |block| block.encode())
+        std::mem::take(&mut self.beside).encode()
     }
 
     /// The call that it is to be opened as, on the session that it has come to.
@@ -294,13 +294,13 @@ macro_rules! request_setters {
         /// On a key that [`Metadata::append`] refuses.
         #[track_caller]
         pub fn metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
-            self.request_mut().block.get_or_insert_default().metadata.append(key, value);
+            self.request_mut().beside.metadata_mut().append(key, value);
             self
         }
 
         /// With this metadata, in place of what was set before.
         pub fn all_metadata(mut self, metadata: Metadata) -> Self {
-            self.request_mut().block.get_or_insert_default().metadata = metadata;
+            *self.request_mut().beside.metadata_mut() = metadata;
             self
         }
 

@@ -47,7 +47,7 @@ impl Context {
 
 /// Whether [`inherited`] has anything.
 pub(crate) fn inherits() -> bool {
-    let bound = |Context(core): &Context| core.deadline.is_some() || core.block.is_some();
+    let bound = |Context(core): &Context| core.deadline.is_some() || core.beside.block().is_some();
     CURRENT.with_borrow(|current| current.as_ref().is_some_and(bound))
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::frame::{Block, Text};
+use crate::frame::{Beside, Text};
 use crate::proto::Stop;
 use crate::session::wakers::Wakers;
 use crate::session::{Lock, LockGuard};
@@ -24,7 +24,7 @@ pub(crate) struct CallCore {
     /// Its name, if nobody serves it.
     pub(super) unknown: Option<Box<Text>>,
     /// What came beside the message; most calls bring nothing.
-    pub(super) block: Option<Box<Block>>,
+    pub(super) beside: Beside,
     pub(super) deadline: Option<Instant>,
     pub(super) live: Lock<Live>,
     /// Something was put into `live`.
@@ -74,14 +74,14 @@ impl CallCore {
         session: Session,
         spec: Option<&'static MethodSpec>,
         route: Text,
-        block: Option<Box<Block>>,
+        beside: Beside,
         deadline: Option<Instant>,
     ) -> Arc<Self> {
         Arc::new(Self {
             session,
             spec,
             unknown: (!route.as_str().is_empty()).then(|| Box::new(route)),
-            block,
+            beside,
             deadline,
             live: Lock::default(),
             touched: AtomicBool::new(false),
@@ -111,7 +111,7 @@ impl CallCore {
     }
 
     pub(crate) fn block_codec(&self) -> u8 {
-        self.block.as_ref().map_or(0, |block| block.codec)
+        self.beside.block().map_or(0, |block| block.codec)
     }
 
     /// The handler must go: its task is woken to drop it, and what it spawned is told.

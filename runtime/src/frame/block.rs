@@ -214,7 +214,7 @@ impl Block {
 }
 
 /// Most blocks are metadata alone.
-fn metadata_alone(items: &Bytes) -> Option<Metadata> {
+pub(super) fn metadata_alone(items: &Bytes) -> Option<Metadata> {
     let (head, pairs) = items.split_first_chunk::<ITEM>()?;
     let len = u32::try_from(pairs.len()).ok()?.to_be_bytes();
     if head[..2] != METADATA.to_be_bytes() || head[2..] != len {

@@ -9,11 +9,12 @@
 //!
 //! One file a frame kind, or a family of close ones. Beside them: [`text`], [`id`], [`message`] and [`route`] are
 //! fields that several kinds share; [`header`] and [`fields`] write and read; [`block`] is the optional items of an
-//! opening or an answer.
+//! opening or an answer, [`beside`] what of them goes beside a call or push.
 
 #![cfg_attr(not(test), allow(dead_code, reason = "encoders of authentication, which is to come"))]
 
 mod auth;
+mod beside;
 pub(crate) mod block;
 mod call;
 mod checksum;
@@ -41,6 +42,7 @@ pub(crate) mod shape;
 mod text;
 
 pub(crate) use self::auth::{encode_auth, encode_ready};
+pub(crate) use self::beside::Beside;
 pub(crate) use self::block::{Block, BlockError, Detail};
 pub(crate) use self::call::{Call, CallHead};
 pub(crate) use self::close::{Cancel, Reset, Stop, encode_end};

@@ -45,10 +45,10 @@ impl Burns {
     /// A poll took so long. Two that say so at once may lose one of them, which does not matter.
     pub(super) fn polled(&self, took: Duration) {
         let before = self.0.load(Ordering::Relaxed);
-        let now = match took < BURN {
-            true if before == 0 => return,
-            true => before - 1,
-            false => {
+        let now = match is_long(took) {
+            false if before == 0 => return,
+            false => before - 1,
+            true => {
                 let like = u32::try_from(took.as_micros() / EACH.as_micros()).unwrap_or(MOST);
                 before.saturating_add(like).min(MOST)
             }
@@ -123,6 +123,11 @@ impl Burning {
         }
         (here, false)
     }
+}
+
+/// Whether a poll that took so long burns.
+pub(super) fn is_long(took: Duration) -> bool {
+    took >= BURN
 }
 
 /// Whether a poll that nobody times anyway is to be timed.

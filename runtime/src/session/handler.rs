@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker};
 
-use super::burns::{Habit, is_sample};
+use super::burns::{self, Habit};
 use super::clock;
 use super::lane::LaneTurn;
 use crate::context::{BoxFuture, CallCore, Context};
@@ -148,9 +148,11 @@ impl HandlerTask {
             Habit::Quick => timed(),
             Habit::Burns => shared.poll_burning(timed),
         };
-        let burns = shared.router.burns(self.core.route());
-        burns.polled(took);
-        self.habit = burns.habit();
+        if habit == Habit::Burns || burns::is_long(took) {
+            let burns = shared.router.burns(self.core.route());
+            burns.polled(took);
+            self.habit = burns.habit();
+        }
         if first == FirstPoll::Runner {
             return polled;
         }
@@ -182,7 +184,7 @@ impl Future for HandlerTask {
             return Poll::Ready(());
         }
         let first = std::mem::replace(&mut this.first, FirstPoll::Runner);
-        if first == FirstPoll::Runner && this.habit == Habit::Quick && !is_sample() {
+        if first == FirstPoll::Runner && this.habit == Habit::Quick && !burns::is_sample() {
             return this.poll_handler(cx);
         }
         this.poll_timed(cx, first)

@@ -27,6 +27,7 @@ mod responder;
 mod rest;
 mod runner;
 mod runs;
+mod spare;
 mod state;
 mod stats;
 pub(crate) mod streams;

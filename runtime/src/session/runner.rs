@@ -17,9 +17,10 @@ use super::handler::{Begun, FirstPoll, HandlerTask, OnDone, first_poll};
 use super::lane::LaneTurn;
 use super::responder::Responder;
 use super::runs::{Job, Replies, Resolved};
+use super::spare::Worker;
 use super::{Session, Shared, clock};
 use crate::context::{CallCore, Context};
-use crate::frame::{Block, BlockError, RouteRef, Text};
+use crate::frame::{Beside, BlockError, RouteRef, Text};
 use crate::proto::{Inbound, Shape, stop_status};
 use crate::router::{Target, kind_word};
 use crate::service::Incoming;
@@ -190,12 +191,12 @@ impl Runner {
         let number = id.number();
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
-        let (block, unread) = match self.read_block(&block) {
-            Ok(block) => (block, None),
-            Err(status) => (None, Some(status)),
+        let (beside, unread) = match self.read_block(&block) {
+            Ok(beside) => (beside, None),
+            Err(status) => (Beside::Nothing, Some(status)),
         };
         let session = Session(Arc::clone(&self.shared));
-        let context = Context::of(CallCore::new(session, spec, name, block, deadline));
+        let context = Context::of(CallCore::new(session, spec, name, beside, deadline));
         let core = context.core();
         let responder = Responder::new(Arc::clone(core), number);
         if let Some(status) = unread {
@@ -254,18 +255,14 @@ impl Runner {
     }
 
     /// Reads a block of items; a malformed one costs the connection (wire 14.1).
-    fn read_block(&self, block: &Bytes) -> Result<Option<Box<Block>>, Status> {
-        if block.is_empty() {
-            return Ok(None);
-        }
-        let read = Block::decode(block).map_err(|error| match error {
+    fn read_block(&self, block: &Bytes) -> Result<Beside, Status> {
+        Beside::decode(block).map_err(|error| match error {
             BlockError::Malformed(error) => {
                 self.shared.with(|state| state.conn.fail(error.code, &error.to_string()));
                 Status::invalid_argument(error.to_string())
             }
             BlockError::Invalid(text) => Status::invalid_argument(text),
-        })?;
-        Ok(Some(Box::new(read)))
+        })
     }
 
     /// The handler of a call that was not done goes on as a task, unless it must stop already.
@@ -278,8 +275,10 @@ impl Runner {
     }
 
     fn spawn(&self, task: HandlerTask) {
-        if let Some(runtime) = &self.shared.runtime {
-            runtime.spawn(task);
+        if let Some(spare) = self.shared.runs.take_spare() {
+            spare.give(task);
+        } else if let Some(runtime) = &self.shared.runtime {
+            runtime.spawn(Worker::new(task));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::runner::Runner;
+use super::spare::Spare;
 use super::state::{Lock, Work};
 use super::wakers::Wakers;
 use super::{Shared, clock, task};
@@ -40,6 +41,8 @@ pub(super) struct Queue {
     /// The number of the newest one.
     newest: u64,
     pub(super) asleep: Option<Waker>,
+    /// Tasks of handlers that were done, for others.
+    pub(super) spare: Vec<Spare>,
     /// Since when the one in charge polls the handler that it polls.
     pub(super) busy_since: Option<Instant>,
     /// Who waits for the pushes to be done.
@@ -190,7 +193,9 @@ impl Runs {
         queue.ready.retain(|job| matches!(job, Job::Lane(_)));
         let asleep = queue.asleep.take();
         let told: Vec<_> = queue.lanes.iter_mut().filter_map(|lane| lane.running.take()).collect();
+        let spare = std::mem::take(&mut queue.spare);
         drop(queue);
+        spare.into_iter().for_each(Spare::dismiss);
         for push in told {
             push.stop(Stop::Cancelled);
         }
@@ -274,7 +279,10 @@ impl Runs {
     /// There is no traffic any more: a runner that waits for work leaves.
     pub(super) fn rest(&self) {
         self.stays.store(false, Ordering::Relaxed);
-        let asleep = self.queue.lock().asleep.take();
+        let mut queue = self.queue.lock();
+        let (asleep, spare) = (queue.asleep.take(), std::mem::take(&mut queue.spare));
+        drop(queue);
+        spare.into_iter().for_each(Spare::dismiss);
         if let Some(waker) = asleep {
             waker.wake();
         }

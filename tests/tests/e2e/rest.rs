@@ -1,7 +1,9 @@
 //! Connections that rest have given back what they kept: they go on as if nothing had been. Time is moved by hand.
 
-use std::sync::Arc;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -124,4 +126,75 @@ async fn a_connection_at_rest_drains_and_tells_why() {
         }
         assert!(ends.server.handle.sessions().is_empty(), "{drains} drains: one is left in the list");
     }
+}
+
+/// So many calls at once whose handlers wait for something.
+async fn at_once(session: &Session, count: u32) {
+    let mut calls = JoinSet::new();
+    for number in 0..count {
+        let call = echo(session).echo(message(number.to_be_bytes()));
+        calls.spawn(async move { assert_eq!(call.await.unwrap().payload, number.to_be_bytes()[..]) });
+    }
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_handlers_wait_for_others_and_leave_when_the_connection_rests() {
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let host = host().on_call(|_, payload| async move {
+        tokio::task::yield_now().await;
+        Ok(payload)
+    });
+    let ends = Ends::new(Over::Memory, &host).await;
+    for caller in ends.both() {
+        within(at_once(&caller, 1)).await;
+        tokio::time::sleep(A_REST).await;
+        let at_rest = tasks.num_alive_tasks();
+        for _ in 0..40 {
+            within(at_once(&caller, 1)).await;
+        }
+        within(at_once(&caller, 64)).await;
+        let some = tasks.num_alive_tasks() - at_rest;
+        assert!((32..=80).contains(&some), "{some}");
+        for _ in 0..3 {
+            within(at_once(&caller, 1_000)).await;
+            let most = tasks.num_alive_tasks() - at_rest;
+            assert!((some..=256 + 8).contains(&most), "{most}");
+        }
+        tokio::time::sleep(A_REST).await;
+        assert_eq!(tasks.num_alive_tasks(), at_rest);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_waited_for_may_come_when_its_task_has_no_handler_or_another() {
+    let wakers = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&wakers);
+    let host = host().on_call(move |_, payload| {
+        let kept = Arc::clone(&kept);
+        async move {
+            for _ in 0..3 {
+                poll_fn(|cx| {
+                    kept.lock().unwrap().push(cx.waker().clone());
+                    Poll::Ready(())
+                })
+                .await;
+                tokio::task::yield_now().await;
+            }
+            Ok(payload)
+        }
+    });
+    let ends = Ends::new(Over::Memory, &host).await;
+    for caller in ends.both() {
+        for round in 0..50 {
+            within(at_once(&caller, round)).await;
+            wakers.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+        }
+        tokio::time::sleep(A_REST).await;
+        wakers.lock().unwrap().drain(..).for_each(Waker::wake);
+        within(at_once(&caller, 10)).await;
+    }
+    ends.idle().await;
 }

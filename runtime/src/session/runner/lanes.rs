@@ -51,16 +51,16 @@ impl Runner {
         };
         let (target, name) = self.resolve(route);
         let spec = target.map(|target| target.spec);
-        let block = match self.read_block(&block) {
-            Ok(block) => block,
+        let beside = match self.read_block(&block) {
+            Ok(beside) => beside,
             Err(status) => return self.drop_pushes(turn, messages, (name.as_str(), &status)),
         };
-        let codec = block.as_ref().map_or(0, |block| block.codec);
+        let codec = beside.block().map_or(0, |block| block.codec);
         if spec.is_some() && !accepts(codec) {
             let why = Status::unimplemented(format!("codec {codec} is not accepted here"));
             return self.drop_pushes(turn, messages, (name.as_str(), &why));
         }
-        let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, block, None));
+        let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, beside, None));
         let Some(target) = target else {
             return self.run_unknown(&context, turn, (&mut messages, number), first);
         };
