@@ -37,19 +37,19 @@ pub(super) struct Live {
     /// The task that polls the handler, once it has one.
     pub(super) task: Option<Waker>,
     /// What few calls have.
-    pub(super) beside: Option<Box<Beside>>,
+    pub(super) beside: Option<Box<Extras>>,
 }
 
 /// What is put beside a call.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct Extras {
     pub(super) watchers: Wakers,
     pub(super) reply: Metadata,
     pub(super) extensions: Extensions,
 }
 
 impl Live {
-    pub(super) fn beside(&mut self) -> &mut Beside {
+    pub(super) fn beside(&mut self) -> &mut Extras {
         self.beside.get_or_insert_default()
     }
 }
