@@ -210,7 +210,11 @@ impl<Q: Message> Request<Q> {
     }
 
     /// Whoever made it goes: what it waits for at a session is let go of.
+    #[inline]
     pub(crate) fn let_go(&mut self) {
+        if matches!(self.phase, Phase::Done) {
+            return;
+        }
         let phase = std::mem::replace(&mut self.phase, Phase::Done);
         if let Phase::On { shared, wait: Some(wait), .. } = phase {
             shared.drop_call(wait);

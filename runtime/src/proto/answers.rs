@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::assembly::{Arrived, Assembly, Part};
 use super::calling::{Answer, Slot};
-use super::event::Event;
 use super::items::ItemsIn;
 use super::leaving::GivenUp;
 use super::receive::{detach, overdrawn};
@@ -213,7 +212,7 @@ impl Connection {
         self.clear_deadline(number);
         self.end_items(number, &answer);
         if self.calling.answered(number, answer) {
-            self.events.push_back(Event::Answered(number));
+            self.answered.push_back(number);
         }
         let held = std::mem::take(&mut self.calling.slot(number).held);
         self.free_replies(held);
@@ -251,7 +250,7 @@ impl Connection {
         }
         self.asks_no_more(CallId::new(self.role, number));
         if self.calling.answered_early(number, answer) {
-            self.events.push_back(Event::Answered(number));
+            self.answered.push_back(number);
         }
         self.discard_rest(number);
     }

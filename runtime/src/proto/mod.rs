@@ -132,6 +132,8 @@ pub(crate) struct Connection {
     /// Streams whose senders wait for the write buffer.
     senders_in_line: Vec<CallId>,
     events: VecDeque<Event>,
+    /// Calls of ours that were answered: the event that comes most, kept small.
+    answered: VecDeque<u32>,
     /// There may be room for calls that wait.
     call_room: bool,
     left: Vec<Left>,
@@ -196,6 +198,7 @@ impl Connection {
             items_begun: 0,
             senders_in_line: Vec::new(),
             events: VecDeque::new(),
+            answered: VecDeque::new(),
             call_room: false,
             left: Vec::new(),
             pool: Pool::new(ours.message_limit as usize),
@@ -274,6 +277,9 @@ impl Connection {
     /// The next thing for the session to do.
     #[must_use]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if let Some(number) = self.take_answered() {
+            return Some(Event::Answered(number));
+        }
         if self.events.is_empty() && self.buffer_freed() {
             self.wanted = Wanted::default();
             self.call_room = true;
@@ -281,6 +287,12 @@ impl Connection {
             self.buffer_takes_items();
         }
         self.events.pop_front()
+    }
+
+    /// The next call of ours that was answered, of which there is then no event.
+    #[inline]
+    pub(crate) fn take_answered(&mut self) -> Option<u32> {
+        self.answered.pop_front()
     }
 
     /// Whether there may be room for calls that wait, since this was last asked.

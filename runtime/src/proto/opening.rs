@@ -223,11 +223,20 @@ impl Connection {
     /// Now is when the time of the calls that were opened since the last stamp begins: whoever opens a call need not read
     /// a clock. Called with the lock that opened them held, or soon after, before [`poll_timeout`](Self::poll_timeout).
     pub(crate) fn stamp(&mut self, now: Instant) {
+        // Most have as much time as the one before.
+        let mut last = None;
         for number in self.unstamped.drain(..) {
-            let left = self.calling.take_left(number);
-            if let Some(at) = left.and_then(|left| now.checked_add(left)) {
-                self.wheel.set(number * 2, at);
-            }
+            let Some(left) = self.calling.take_left(number) else { continue };
+            let tick = match last {
+                Some((same, tick)) if same == left => tick,
+                _ => {
+                    let Some(at) = now.checked_add(left) else { continue };
+                    let tick = self.wheel.tick_after(at);
+                    last = Some((left, tick));
+                    tick
+                }
+            };
+            self.wheel.set_tick(number * 2, tick);
         }
     }
 

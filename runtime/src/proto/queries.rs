@@ -26,7 +26,7 @@ pub(crate) struct StreamsHeld {
 impl Connection {
     /// Whether [`poll_event`](Self::poll_event) would give anything.
     pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.buffer_freed()
+        !self.events.is_empty() || !self.answered.is_empty() || self.buffer_freed()
     }
 
     /// Pushes and items that were ever begun: what comes without an answer to wait for.

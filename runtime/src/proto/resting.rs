@@ -17,6 +17,7 @@ impl Connection {
         self.outbox.shrink();
         self.wheel.shrink();
         shrink_queue(&mut self.events);
+        shrink_queue(&mut self.answered);
         shrink_queue(&mut self.held);
         shrink_queue(&mut self.replies_waiting);
         shrink_queue(&mut self.asking);

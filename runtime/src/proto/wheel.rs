@@ -41,6 +41,11 @@ impl Wheel {
 
     /// Sets the deadline of `key`, which must have none.
     pub(crate) fn set(&mut self, key: u32, at: Instant) {
+        self.set_tick(key, self.tick_after(at));
+    }
+
+    /// As [`set`](Self::set), at a tick that [`tick_after`](Self::tick_after) told.
+    pub(crate) fn set_tick(&mut self, key: u32, tick: u64) {
         if self.heads.is_empty() {
             self.heads = vec![NIL; SLOTS];
         }
@@ -48,7 +53,7 @@ impl Wheel {
             self.nodes.resize(key as usize + 1, Node::UNSET);
         }
         debug_assert_eq!(self.nodes[key as usize].tick, u64::MAX);
-        let tick = self.tick_after(at).max(self.done + 1);
+        let tick = tick.max(self.done + 1);
         let slot = (tick as usize) % SLOTS;
         let next = std::mem::replace(&mut self.heads[slot], key);
         self.nodes[key as usize] = Node { tick, previous: NIL, next };
@@ -156,7 +161,8 @@ impl Wheel {
         }
     }
 
-    fn tick_after(&self, at: Instant) -> u64 {
+    /// The first tick that is not before this.
+    pub(crate) fn tick_after(&self, at: Instant) -> u64 {
         let tick = ticks(at.saturating_duration_since(self.origin), |nanos| nanos.div_ceil(TICK_NANOS));
         // The last number means none.
         tick.min(u64::MAX - 1)

@@ -166,6 +166,9 @@ impl State {
     }
 
     fn sort_events(&mut self, todo: &mut Todo) {
+        while let Some(number) = self.conn.take_answered() {
+            todo.wakes.extend(self.take_caller(number));
+        }
         while let Some(event) = self.conn.poll_event() {
             match event {
                 Event::Answered(number) => todo.wakes.extend(self.take_caller(number)),
