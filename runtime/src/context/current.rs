@@ -46,6 +46,7 @@ impl Context {
 }
 
 /// Whether [`inherited`] has anything.
+#[inline]
 pub(crate) fn inherits() -> bool {
     let bound = |Context(core): &Context| core.deadline.is_some() || core.beside.block().is_some();
     CURRENT.with_borrow(|current| current.as_ref().is_some_and(bound))

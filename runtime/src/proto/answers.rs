@@ -51,6 +51,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(always)]
     fn take_reply(&mut self, number: u32, message: Piece, block: Bytes, cost: u64) {
         match Assembly::begin(message, &mut self.pool) {
             Arrived::Whole(payload) => {
@@ -267,6 +268,7 @@ impl Connection {
 }
 
 // wire 6.3
+#[inline]
 fn check_free(slot: &Slot, what: &str) -> Result<(), FrameError> {
     let items =
         slot.stream.as_ref().and_then(|stream| stream.inn.as_ref()).is_some_and(ItemsIn::is_under_way);

@@ -119,6 +119,7 @@ impl Connection {
 
     /// The right to open a call now, leaving `keep` of the credit to others; `None`: wait for
     /// [`take_call_room`](Self::take_call_room).
+    #[inline]
     pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
         let room = self.calling.has_room() && self.has_buffer(cost);
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
@@ -148,6 +149,7 @@ impl Connection {
 
     /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run. Its time
     /// begins with [`stamp`](Self::stamp).
+    #[inline(always)]
     pub(crate) fn open_call(
         &mut self,
         permit: Permit,
@@ -202,6 +204,7 @@ impl Connection {
         }
     }
 
+    #[inline(always)]
     fn opened(&mut self, number: u32, state: State, opening: Opening<'_>) {
         // A route that was bound while the call waited costs less than was reserved (wire 7.1).
         let cost = self.call_cost(opening.route, opening.len, opening.block.len());
@@ -254,6 +257,7 @@ impl Connection {
     }
 
     /// The answer, once it is there. The call is over for its caller then.
+    #[inline]
     pub(crate) fn take_answer(&mut self, number: u32) -> Option<Answer> {
         let answer = self.calling.take_answer(number)?;
         self.settle_call(number);
