@@ -47,7 +47,11 @@ impl Connection {
         };
         let out = stream.filter(|stream| stream.is(key))?.out.as_mut()?;
         let cost = MESSAGE_COST + len as u64;
-        if len > out.longest || out.closed.is_some() || out.is_busy() || out.account.available() < cost {
+        if len > out.longest as usize
+            || out.closed.is_some()
+            || out.is_busy()
+            || out.account.available() < cost
+        {
             return None;
         }
         let written = write_item(self.outbox.small(), (key.id, len), write);
@@ -59,14 +63,14 @@ impl Connection {
     }
 
     /// The longest item that goes at once. The peer's settings do not change any more.
-    fn longest_item(&self) -> usize {
+    fn longest_item(&self) -> u32 {
         let limits = [
             self.ours.message_limit as usize,
             self.peer.settings.message_limit as usize,
             (self.peer.settings.frame_limit as usize).saturating_sub(32),
             self.max_fragment.saturating_sub(MESSAGE_COST as usize),
         ];
-        limits.into_iter().min().unwrap_or(0)
+        u32::try_from(limits.into_iter().min().unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
     /// Whether an item of `len` bytes can go now.

@@ -50,7 +50,7 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 pub(crate) struct ItemsOut {
     /// The longest item that every limit lets through and one frame holds; 0 until it is known.
-    pub(super) longest: usize,
+    pub(super) longest: u32,
     pub(super) account: Account,
     /// A large item that waits for credit. It was promised (wire 7.8).
     pub(super) pending: Option<Box<Bytes>>,

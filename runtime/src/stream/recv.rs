@@ -55,7 +55,7 @@ struct Reading {
     /// So much of it is given back at once.
     step: u64,
     /// How it ended, and the metadata that came at the end.
-    end: Option<Result<Box<Metadata>, Status>>,
+    end: Option<Box<Result<Metadata, Status>>>,
     item_timeout: Option<Box<ItemTimeout>>,
     moved: Moved,
     /// It asked for no more items, and waits for the end.
@@ -107,7 +107,7 @@ impl<T> RecvStream<T> {
     /// How the stream ended, if that was an error and came first.
     pub async fn metadata(&mut self) -> Result<Metadata, Status> {
         let Some(handle) = &self.state.handle else {
-            return self.state.end.clone().transpose().map(|_| Metadata::new());
+            return self.state.end.as_deref().cloned().transpose().map(|_| Metadata::new());
         };
         let block = poll_fn(|cx| handle.poll_headers(cx.waker())).await;
         Ok(block.map_or_else(Metadata::new, |block| read_block(&block).metadata))
@@ -116,7 +116,7 @@ impl<T> RecvStream<T> {
     /// The metadata that came with the end, once [`next`](Self::next) gave `None`.
     #[must_use]
     pub fn trailing_metadata(&self) -> Option<&Metadata> {
-        self.state.end.as_ref()?.as_deref().ok()
+        self.state.end.as_ref()?.as_ref().as_ref().ok()
     }
 
     /// Asks for no more items, telling why: the other end's sends fail with this code. Dropping it gives no reason.
@@ -198,7 +198,7 @@ impl Reading {
             handle.stop(status.code());
         }
         self.let_go();
-        self.end = Some(Err(status.clone()));
+        self.end = Some(Box::new(Err(status.clone())));
     }
 
     #[cold]
@@ -230,7 +230,7 @@ impl Reading {
     /// Takes what came meanwhile. `Some`: the end, and why if not well.
     fn poll_more(&mut self, cx: &mut Cx<'_>) -> Poll<Option<Option<Status>>> {
         if let Some(end) = &self.end {
-            return Poll::Ready(Some(end.as_ref().err().cloned()));
+            return Poll::Ready(Some(end.as_ref().as_ref().err().cloned()));
         }
         let Some(handle) = &self.handle else { return Poll::Ready(Some(None)) };
         match ready!(handle.poll_read(&mut self.items, cx.waker())) {
@@ -239,9 +239,9 @@ impl Reading {
                 Poll::Ready(None)
             }
             Found::End(answer) => {
-                let end = read_answer::<()>(answer).map(|((), metadata)| Box::new(metadata));
+                let end = read_answer::<()>(answer).map(|((), metadata)| metadata);
                 let why = end.as_ref().err().cloned();
-                self.end = Some(end);
+                self.end = Some(Box::new(end));
                 self.let_go();
                 Poll::Ready(Some(why))
             }

@@ -41,8 +41,8 @@ pub struct SendStream<T> {
 /// What a sender has, apart: a handler's future holds it several times, once for each function that it is handed through.
 struct Sending {
     handle: Option<StreamHandle>,
-    /// The longest item that the method lets through.
-    limit: usize,
+    /// The longest item that the method lets through; the greatest number if it lets all.
+    limit: u32,
     /// At a handler: what of its metadata goes ahead of the first item.
     core: Option<Arc<CallCore>>,
     /// At a caller: how long the answer may take once this is finished, if nothing else limits it.
@@ -62,7 +62,7 @@ impl<T> SendStream<T> {
     ) -> Self {
         let state = Sending {
             handle: Some(handle),
-            limit: limit.unwrap_or(usize::MAX),
+            limit: limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(u32::MAX),
             core: None,
             reply_within: reply_within.map(Box::new),
             item_timeout: None,
@@ -132,7 +132,7 @@ impl<T> SendStream<T> {
     }
 
     fn limit(&self) -> Option<usize> {
-        Some(self.state.limit).filter(|limit| *limit < usize::MAX)
+        Some(self.state.limit).filter(|limit| *limit < u32::MAX).map(|limit| limit as usize)
     }
 
     fn poll_offered(&mut self, waker: &Waker) -> Poll<Result<(), Status>> {
@@ -163,7 +163,7 @@ impl<T: Message> SendStream<T> {
         // A handler's metadata goes ahead; a large item may be under way.
         let Sending { handle, limit, core, offered, .. } = &*self.state;
         let len = item.encoded_len();
-        if core.is_some() || *offered || len > *limit {
+        if core.is_some() || *offered || len > *limit as usize {
             return None;
         }
         handle.as_ref()?.send_at_once(item, len)
