@@ -10,8 +10,9 @@ use bytes::Bytes;
 use crate::context::{CallCore, Context};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, PushUnderWay};
+use crate::session::relay::pass_on;
 use crate::session::streams::StreamHandle;
-use crate::session::{Held, Responder};
+use crate::session::{Held, Responder, Runs};
 use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
 use crate::{Caller, Error, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
@@ -58,7 +59,7 @@ impl RawCall {
 
     pub(crate) fn of_call(
         core: &Arc<CallCore>,
-        (shape, payload, held): (Shape, Raw, Option<Held>),
+        (shape, payload): (Shape, Raw),
         stream: Option<StreamKey>,
     ) -> Self {
         let handle = stream.map(|key| StreamHandle::new(core.session().shared(), key));
@@ -70,8 +71,13 @@ impl RawCall {
             kind: shape.into(),
             input: input.map(RecvStream::new),
             output: output.map(|handle| SendStream::of_handler(handle, Arc::clone(core))),
-            held,
+            held: None,
         }
+    }
+
+    /// It waits here: what it was charged is not given back before its bytes have gone.
+    fn hold(&mut self, cost: u64) {
+        self.held = Runs::hold(self.core.session().shared(), cost);
     }
 
     /// What it was called as.
@@ -196,6 +202,14 @@ impl RawCall {
 pub trait Fallback: Send + Sync + 'static {
     /// Answers the call.
     fn call(&self, ctx: &Context, call: RawCall) -> impl Future<Output = Result<Raw, Status>> + Send;
+
+    /// Where a call goes that is to be passed on and nothing more: what [`RawCall::forward`] does, at a fraction of its cost.
+    /// `None`, also if there is no connection at once or no room there: it goes to [`call`](Self::call). Asked for each call
+    /// without streams; it must not block.
+    fn forwards_to(&self, ctx: &Context, call: &RawCall) -> Option<Caller> {
+        let _ = (ctx, call);
+        None
+    }
 }
 
 impl<F, Fut> Fallback for F
@@ -226,11 +240,31 @@ where
 
 /// A [`Fallback`], its type forgotten.
 pub(crate) trait ErasedFallback: Send + Sync + 'static {
-    fn handle(self: Arc<Self>, ctx: Context, call: RawCall, responder: Responder) -> Handling;
+    /// `cost`: what the call was charged.
+    fn handle(self: Arc<Self>, ctx: Context, call: RawCall, responder: Responder, cost: u64) -> Handling;
 }
 
 impl<F: Fallback> ErasedFallback for F {
-    fn handle(self: Arc<Self>, ctx: Context, call: RawCall, responder: Responder) -> Handling {
+    fn handle(
+        self: Arc<Self>,
+        ctx: Context,
+        mut call: RawCall,
+        mut responder: Responder,
+        cost: u64,
+    ) -> Handling {
+        let to = if call.kind == MethodKind::Unary { self.forwards_to(&ctx, &call) } else { None };
+        let passes = to.is_some();
+        if let Some(to) = to {
+            // What leaves at once is in the write buffer, which has a bound of its own.
+            responder = match pass_on(&ctx, &call.payload, to, responder) {
+                Ok(()) => return Handling::done(),
+                Err(responder) => responder,
+            };
+        }
+        call.hold(cost);
+        if let (Some(held), true) = (&mut call.held, passes) {
+            held.stand_in_line();
+        }
         Handling::future(async move {
             let kind = call.kind();
             let result = Fallback::call(&*self, &ctx, call).await;

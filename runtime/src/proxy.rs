@@ -93,6 +93,10 @@ impl Fallback for Proxy {
     async fn call(&self, ctx: &Context, call: RawCall) -> Result<Raw, Status> {
         call.forward(&self.upstream(ctx)?).await
     }
+
+    fn forwards_to(&self, ctx: &Context, _: &RawCall) -> Option<Caller> {
+        self.upstream(ctx).ok()
+    }
 }
 
 impl FallbackPush for Proxy {

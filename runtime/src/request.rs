@@ -22,6 +22,8 @@ use crate::{Caller, Error, Message, MethodSpec, Status, Timeout};
 pub(crate) enum RouteName {
     Spec(&'static MethodSpec),
     Name(String),
+    /// Of what is passed on.
+    PassedOn(String),
 }
 
 impl RouteName {
@@ -29,27 +31,28 @@ impl RouteName {
         match self {
             Self::Spec(spec) => OpenRoute::Spec(spec),
             Self::Name(name) => OpenRoute::Name(name),
+            Self::PassedOn(name) => OpenRoute::PassedOn(name),
         }
     }
 
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Spec(spec) => spec.route,
-            Self::Name(name) => name,
+            Self::Name(name) | Self::PassedOn(name) => name,
         }
     }
 
     pub(crate) fn max_message(&self) -> Option<usize> {
         match self {
             Self::Spec(spec) => spec.max_message,
-            Self::Name(_) => None,
+            Self::Name(_) | Self::PassedOn(_) => None,
         }
     }
 
     fn timeout(&self) -> Timeout {
         match self {
             Self::Spec(spec) => spec.timeout,
-            Self::Name(_) => Timeout::Default,
+            Self::Name(_) | Self::PassedOn(_) => Timeout::Default,
         }
     }
 }
@@ -146,12 +149,10 @@ impl<Q: Message> Request<Q> {
 
     /// What is forwarded keeps what it had beside its metadata (wire 14.1).
     pub(crate) fn forward(&mut self, came: Option<&Block>, from: String) {
-        let block = self.beside.block_mut();
-        if let Some(came) = came {
-            (block.codec, block.priority, block.attempt) = (came.codec, came.priority, came.attempt);
-            block.forwarded_for.clone_from(&came.forwarded_for);
+        go_on_beside(self.beside.block_mut(), came, from);
+        if let RouteName::Name(name) = &mut self.route {
+            self.route = RouteName::PassedOn(std::mem::take(name));
         }
-        block.forwarded_for.push(Text::from(from));
     }
 
     /// Comes to a session, connecting first if need be.
@@ -259,6 +260,15 @@ impl<Q: Message> Request<Q> {
             Status::from(Error::NotSent { limit, why }).not_run()
         })
     }
+}
+
+/// What is passed on beside a message, besides its metadata; `from` is the address that it came from.
+pub(crate) fn go_on_beside(block: &mut Block, came: Option<&Block>, from: String) {
+    if let Some(came) = came {
+        (block.codec, block.priority, block.attempt) = (came.codec, came.priority, came.attempt);
+        block.forwarded_for.clone_from(&came.forwarded_for);
+    }
+    block.forwarded_for.push(Text::from(from));
 }
 
 /// What a call that never left waited for.

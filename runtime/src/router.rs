@@ -10,8 +10,8 @@ use crate::frame::shape::{method_shape, service_shape};
 use crate::frame::{ServiceShape, Services};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, Service};
+use crate::session::Responder;
 use crate::session::burns::{Burns, Habit};
-use crate::session::{Held, Responder};
 use crate::{Caller, Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
 
 /// Routes to handlers: services, and what to do with routes that nobody serves. Cheap to clone.
@@ -166,16 +166,29 @@ impl Router {
     /// }
     /// ```
     pub fn forward_to(self, upstream: impl Into<Caller>) -> Self {
-        let calls = upstream.into();
-        let pushes = calls.clone();
-        self.fallback(move |_: Context, call: RawCall| {
-            let upstream = calls.clone();
-            async move { call.forward(&upstream).await }
-        })
-        .fallback_push(move |_: Context, push: RawCall| {
-            let upstream = pushes.clone();
-            async move { push.forward_push(&upstream).await }
-        })
+        let upstream = upstream.into();
+        self.forward_by(move |_, _| Ok(upstream.clone()))
+    }
+
+    /// As [`forward_to`](Self::forward_to), to whom `choose` says. It is asked for each call, stream and push, which it must not hold up, and
+    /// perhaps twice for one; what it fails with is the answer.
+    ///
+    /// ```
+    /// use protocall::{Caller, Proxy, Router};
+    ///
+    /// fn by_service(rooms: Caller, rest: Proxy) -> Router {
+    ///     Router::new().forward_by(move |ctx, call| match call.route().starts_with("room.v1.Room/") {
+    ///         true => Ok(rooms.clone()),
+    ///         false => rest.upstream(ctx),
+    ///     })
+    /// }
+    /// ```
+    pub fn forward_by<F>(self, choose: F) -> Self
+    where
+        F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+    {
+        let choose = Arc::new(choose);
+        self.fallback(ForwardBy(Arc::clone(&choose))).fallback_push(ForwardBy(choose))
     }
 
     /// The routes that are served, sorted.
@@ -217,13 +230,13 @@ impl Router {
     pub(crate) fn unknown_call(
         &self,
         (core, stream): (&Arc<CallCore>, Option<StreamKey>),
-        (shape, payload, held): (Shape, Raw, Option<Held>),
+        (shape, payload, cost): (Shape, Raw, u64),
         responder: Responder,
     ) -> Handling {
         match &self.0.fallback {
             Some(fallback) => {
-                let call = RawCall::of_call(core, (shape, payload, held), stream);
-                fallback.clone().handle(Context::new(core), call, responder)
+                let call = RawCall::of_call(core, (shape, payload), stream);
+                fallback.clone().handle(Context::new(core), call, responder, cost)
             }
             None => {
                 let context = Context::new(core);
@@ -238,6 +251,33 @@ impl Router {
     pub(crate) fn unknown_push(&self, core: &Arc<CallCore>, payload: Raw) -> Option<Handling> {
         let fallback = self.0.fallback_push.as_ref()?;
         Some(fallback.clone().handle(Context::new(core), RawCall::of_push(core, payload)))
+    }
+}
+
+/// What [`Router::forward_by`] answers with.
+struct ForwardBy<F>(Arc<F>);
+
+impl<F> Fallback for ForwardBy<F>
+where
+    F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+{
+    async fn call(&self, ctx: &Context, call: RawCall) -> Result<Raw, Status> {
+        let upstream = (self.0)(ctx, &call)?;
+        call.forward(&upstream).await
+    }
+
+    fn forwards_to(&self, ctx: &Context, call: &RawCall) -> Option<Caller> {
+        (self.0)(ctx, call).ok()
+    }
+}
+
+impl<F> FallbackPush for ForwardBy<F>
+where
+    F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+{
+    async fn push(&self, ctx: &Context, push: RawCall) -> Result<(), Status> {
+        let upstream = (self.0)(ctx, &push)?;
+        push.forward_push(&upstream).await
     }
 }
 

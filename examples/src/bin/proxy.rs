@@ -15,9 +15,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 
-use protocall::{
-    Bound, Caller, Channel, Context, Fallback, Proxy, Raw, RawCall, Router, SendStream, Server, Status,
-};
+use protocall::{Bound, Caller, Channel, Context, Proxy, Raw, Router, SendStream, Server, Status};
 use protocall_examples::greeter::TalkingGreeter;
 use protocall_examples::proto::quickstart::v1::{
     Announcement, GreetRequest, GreeterClient, GreeterEvents, GreeterEventsClient, GreeterEventsServer,
@@ -26,29 +24,19 @@ use protocall_examples::proto::quickstart::v1::{
 use tokio::sync::mpsc;
 
 /// All of the proxy: which upstream a route goes to.
-struct ByService {
-    services: HashMap<String, Caller>,
-    rest: Proxy,
-}
-
-impl Fallback for ByService {
-    async fn call(&self, ctx: &Context, call: RawCall) -> Result<Raw, Status> {
-        let service = call.route().split('/').next().unwrap_or_default();
-        match self.services.get(service) {
-            Some(upstream) => call.forward(upstream).await,
-            None => call.forward(&self.rest.upstream(ctx)?).await,
-        }
-    }
-}
-
-/// What the proxy serves.
 fn router(upstream: String, services: Vec<(String, String)>) -> Result<Router, protocall::Error> {
     let rest = Proxy::new(move |back| Channel::builder(&upstream).serve(back).connect_lazy());
     let mut by_name = HashMap::new();
     for (service, upstream) in services {
         by_name.insert(service, Caller::from(Channel::builder(upstream).connect_lazy()?));
     }
-    Ok(Router::new().fallback(ByService { services: by_name, rest: rest.clone() }).fallback_push(rest))
+    Ok(Router::new().forward_by(move |ctx, call| {
+        let service = call.route().split('/').next().unwrap_or_default();
+        match by_name.get(service) {
+            Some(upstream) => Ok(upstream.clone()),
+            None => rest.upstream(ctx),
+        }
+    }))
 }
 
 #[tokio::main]

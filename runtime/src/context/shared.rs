@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::frame::{Beside, Text};
 use crate::proto::Stop;
 use crate::session::wakers::Wakers;
-use crate::session::{Lock, LockGuard};
+use crate::session::{Lock, LockGuard, Shared};
 use crate::{Metadata, MethodSpec, Session};
 
 type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
@@ -44,6 +44,8 @@ pub(super) struct Live {
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) watchers: Wakers,
+    /// Where it was passed on, and as which call there.
+    pub(super) passed_on: Option<(Arc<Shared>, u32)>,
     pub(super) reply: Metadata,
     pub(super) extensions: Extensions,
 }
@@ -110,21 +112,45 @@ impl CallCore {
         }
     }
 
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether anything was put beside the call.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
+    }
+
+    /// It was passed on as this call of the upstream's: if it is stopped, that is too.
+    pub(crate) fn passed_on(self: &Arc<Self>, upstream: &Arc<Shared>, number: u32) {
+        let mut live = self.live.lock();
+        if live.stopped.is_none() {
+            live.beside().passed_on = Some((Arc::clone(upstream), number));
+            return;
+        }
+        drop(live);
+        upstream.stop_relay(number, self);
+    }
+
     pub(crate) fn block_codec(&self) -> u8 {
         self.beside.block().map_or(0, |block| block.codec)
     }
 
     /// The handler must go: its task is woken to drop it, and what it spawned is told.
-    pub(crate) fn stop(&self, why: Stop) {
+    pub(crate) fn stop(self: &Arc<Self>, why: Stop) {
         let mut live = self.touch();
         live.stopped.get_or_insert(why);
         let mut wakes: Vec<Waker> = live.task.take().into_iter().collect();
         if let Some(beside) = &mut live.beside {
             beside.watchers.wake_all(&mut wakes);
         }
+        let passed_on = live.beside.as_mut().and_then(|beside| beside.passed_on.take());
         drop(live);
         for waker in wakes {
             waker.wake();
+        }
+        if let Some((upstream, number)) = passed_on {
+            upstream.stop_relay(number, self);
         }
     }
 

@@ -37,20 +37,22 @@ pub(crate) enum OpenRoute<'a> {
     Spec(&'static MethodSpec),
     /// Any name: travels in full.
     Name(&'a str),
+    /// The name of a route that is passed on: it gets a number too.
+    PassedOn(&'a str),
 }
 
 impl OpenRoute<'_> {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Spec(spec) => spec.route,
-            Self::Name(name) => name,
+            Self::Name(name) | Self::PassedOn(name) => name,
         }
     }
 
     pub(super) fn max_message(&self) -> Option<usize> {
         match self {
             Self::Spec(spec) => spec.max_message,
-            Self::Name(_) => None,
+            Self::Name(_) | Self::PassedOn(_) => None,
         }
     }
 }
@@ -265,15 +267,16 @@ impl Connection {
     }
 
     pub(super) fn route_out<'a>(&mut self, route: OpenRoute<'a>) -> RouteOut<'a> {
-        let spec = match route {
+        let (name, ours) = match route {
             OpenRoute::Name(name) => return RouteOut::Name(name),
-            OpenRoute::Spec(spec) => spec,
+            OpenRoute::Spec(spec) => (spec.route, self.routes.ours(spec)),
+            OpenRoute::PassedOn(name) => (name, self.routes.passed_on(name)),
         };
-        match self.routes.ours(spec) {
+        match ours {
             OurRoute::Bound(number) => RouteOut::Number(number),
-            OurRoute::Named => RouteOut::Name(spec.route),
+            OurRoute::Named => RouteOut::Name(name),
             OurRoute::Bind(number) => {
-                Bind { number, name: Text::from(spec.route) }.encode(self.outbox.control());
+                Bind { number, name: Text::from(name.to_owned()) }.encode(self.outbox.control());
                 RouteOut::Number(number)
             }
         }

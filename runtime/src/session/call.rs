@@ -36,7 +36,7 @@ pub(crate) struct Outgoing<'a, M> {
 }
 
 impl<M> Outgoing<'_, M> {
-    fn opening(&self) -> Opening<'_> {
+    pub(super) fn opening(&self) -> Opening<'_> {
         Opening {
             route: self.route,
             shape: self.shape,
@@ -192,7 +192,12 @@ impl State {
     }
 
     /// A permit, or the cost that the call must wait for.
-    fn find_room(&mut self, route: OpenRoute<'_>, len: usize, block: usize) -> Result<Permit, u64> {
+    pub(super) fn find_room(
+        &mut self,
+        route: OpenRoute<'_>,
+        len: usize,
+        block: usize,
+    ) -> Result<Permit, u64> {
         let cost = self.conn.call_cost(route, len, block);
         if self.waiters.must_queue(cost) {
             return Err(cost);

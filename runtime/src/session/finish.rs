@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::task::Waker;
 
-use super::Shared;
 use super::runs::Runs;
 use super::wakers::Place;
+use super::{Session, Shared};
 
 impl Runs {
     /// A handler detached something; it is done when the guard is dropped.
@@ -47,5 +47,25 @@ impl Drop for Detached {
         let wakes = queue.finishers_due();
         drop(queue);
         wakes.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// A place among those who wait for the end; left when dropped.
+pub(super) struct Watching<'a> {
+    shared: &'a Shared,
+    pub(super) place: Place,
+}
+
+impl<'a> Watching<'a> {
+    pub(super) fn new(session: &'a Session) -> Self {
+        Self { shared: &session.0, place: Place::default() }
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        if self.place != Place::default() {
+            self.shared.state.lock().watchers.leave(self.place);
+        }
     }
 }

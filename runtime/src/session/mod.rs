@@ -9,6 +9,7 @@ mod compatible;
 mod driver;
 mod finish;
 mod handler;
+mod held;
 mod input;
 mod lane;
 pub(crate) mod member;
@@ -23,6 +24,7 @@ mod push;
 mod pushers;
 pub(crate) mod queue;
 mod queueing;
+pub(crate) mod relay;
 mod responder;
 mod rest;
 mod runner;
@@ -37,23 +39,25 @@ pub(crate) mod wakers;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 pub(crate) use self::call::{CallWait, Outgoing};
+use self::finish::Watching;
 pub(crate) use self::handler::caught;
+pub(crate) use self::held::Held;
 pub(crate) use self::lane::Turn;
 pub(crate) use self::push::Pushed;
 pub(crate) use self::queueing::Fate;
 pub(crate) use self::responder::Responder;
-pub(crate) use self::runs::{Held, Runs};
+pub(crate) use self::runs::Runs;
 pub(crate) use self::state::{Lock, LockGuard, State, Todo};
 pub use self::stats::SessionStats;
-use self::wakers::Place;
 use crate::config::Config;
 use crate::frame::{EndCode, Role};
 use crate::proto::{Announced, Connection};
@@ -97,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Option<Handle>,
     /// Pushes whose handler failed.
     failed_pushes: AtomicU64,
+    /// What goes on beside calls that brought nothing and are passed on.
+    passed_on_beside: OnceLock<Bytes>,
 }
 
 impl Session {
@@ -122,6 +128,7 @@ impl Session {
             peer: transport.peer.clone(),
             runtime: Some(runtime.clone()),
             failed_pushes: AtomicU64::new(0),
+            passed_on_beside: OnceLock::new(),
         });
         let driver = driver::Driver::new(transport, Arc::clone(&shared), &runtime.runtime_flavor());
         task::spawn(&runtime, driver);
@@ -145,6 +152,7 @@ impl Session {
             peer: PeerAddr::None,
             runtime: None,
             failed_pushes: AtomicU64::new(0),
+            passed_on_beside: OnceLock::new(),
         }))
     }
 
@@ -285,26 +293,6 @@ impl Session {
     }
 }
 
-/// A place among those who wait for the end; left when dropped.
-struct Watching<'a> {
-    shared: &'a Shared,
-    place: Place,
-}
-
-impl<'a> Watching<'a> {
-    fn new(session: &'a Session) -> Self {
-        Self { shared: &session.0, place: Place::default() }
-    }
-}
-
-impl Drop for Watching<'_> {
-    fn drop(&mut self) {
-        if self.place != Place::default() {
-            self.shared.state.lock().watchers.leave(self.place);
-        }
-    }
-}
-
 impl Shared {
     /// Does something to the state, then wakes whom it concerns, with the lock released.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
@@ -368,6 +356,9 @@ impl Shared {
         }
         for waker in todo.wakes.drain(..) {
             waker.wake();
+        }
+        if !todo.relayed.is_empty() {
+            relay::hand_over(&mut todo.relayed);
         }
         for (handler, why) in todo.stopped.drain(..) {
             handler.stop(why);

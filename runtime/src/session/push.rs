@@ -145,7 +145,7 @@ impl State {
     pub(super) fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
         match route {
             OpenRoute::Spec(spec) => self.lane(spec),
-            OpenRoute::Name(name) => raw_lane(name),
+            OpenRoute::Name(name) | OpenRoute::PassedOn(name) => raw_lane(name),
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Shared;
 use super::outside::Outside;
-use crate::context::CallCore;
+use crate::context::{CallCore, Context};
 use crate::frame::Block;
 use crate::proto::{ReplyRoom, Terminal, stop_status};
 use crate::{Message, MethodKind, Raw, Status};
@@ -22,6 +23,33 @@ pub(crate) struct Responder {
 impl Responder {
     pub(super) fn new(core: Arc<CallCore>, number: u32) -> Self {
         Self { core, number, done: false }
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The session that is answered.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        self.core.session().shared()
+    }
+
+    pub(super) fn context(&self) -> Context {
+        Context::new(&self.core)
+    }
+
+    /// Whether it answers this call.
+    pub(super) fn is_of(&self, core: &Arc<CallCore>) -> bool {
+        Arc::ptr_eq(&self.core, core)
+    }
+
+    /// Somebody else has answered.
+    pub(super) fn is_done(&mut self) {
+        self.done = true;
+    }
+
+    pub(super) fn was_done(&self) -> bool {
+        self.done
     }
 
     /// What the handler returned.

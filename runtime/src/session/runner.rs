@@ -216,16 +216,17 @@ impl Runner {
                 let call = Incoming { core, payload, responder, stream, pushes: None };
                 target.service.dispatch(target.method, call)
             }
-            None => {
-                let held = self.shared.runs.hold(&self.shared, cost);
-                router.unknown_call((core, stream), (shape, Raw(message), held), responder)
-            }
+            None => router.unknown_call((core, stream), (shape, Raw(message), cost), responder),
         });
-        match first {
-            FirstPoll::Task => self.begun_tasks = true,
-            FirstPoll::Runner => self.polled.get_or_insert((now, 0)).1 += 1,
+        if first == FirstPoll::Runner {
+            self.polled.get_or_insert((now, 0)).1 += 1;
+        }
+        if spec.is_none() {
+            // It may have been passed on.
+            self.replies = Replies::ToCome;
         }
         let Some(future) = pending else { return };
+        self.begun_tasks |= first == FirstPoll::Task;
         self.replies = Replies::ToCome;
         let begun = Begun { future, first, habit };
         self.go_on(HandlerTask::new(begun, Arc::clone(core), OnDone::Call), number);

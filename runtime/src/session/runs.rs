@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(crate) struct Runs {
     pub(super) queue: Lock<Queue>,
     /// Something waits behind what the runner runs: seen without the lock, after each push of a lane's run.
     someone_waits: AtomicBool,
+    /// Calls that are to be passed on and wait for that: those behind them wait too.
+    pub(super) in_line: AtomicUsize,
     /// The connection has traffic: a runner without work waits for more, and does not leave.
     stays: AtomicBool,
 }
@@ -172,14 +174,6 @@ impl Runs {
         }
     }
 
-    /// A call that was taken is not handed on yet, but is to be passed on: its cost is the [`Held`]'s to give back, unless it
-    /// was given back already.
-    pub(super) fn hold(&self, shared: &Arc<Shared>, cost: u64) -> Option<Held> {
-        let mut queue = self.queue.lock();
-        queue.freed = queue.freed.checked_sub(cost)?;
-        Some(Held { shared: Arc::clone(shared), cost })
-    }
-
     /// A call was given up that may wait here.
     pub(super) fn stopped_early(&self) {
         self.queue.lock().any_stopped = true;
@@ -297,19 +291,6 @@ impl Runs {
         } else if let Some(runs) = queue.lanes.get_mut(lane as usize) {
             runs.running = Some(Arc::clone(core));
         }
-    }
-}
-
-/// The cost of a call whose bytes are still here, given back when this is dropped (wire 7.5).
-#[derive(Debug)]
-pub(crate) struct Held {
-    shared: Arc<Shared>,
-    cost: u64,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.shared.with_little(|state| state.conn.free_calls(self.cost));
     }
 }
 

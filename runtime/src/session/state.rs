@@ -17,12 +17,13 @@ pub(crate) use loom::sync::MutexGuard as LockGuard;
 use super::member::Member;
 use super::park::Park;
 use super::pushers::Pushers;
+use super::relay::{Asker, Relay};
 use super::streams::StreamWakers;
 use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
-use crate::proto::{Connection, Event, Inbound, InboundPush, Stop, lengthen};
-use crate::{MethodSpec, Overflow, Reason};
+use crate::proto::{Answer, Connection, Event, Inbound, InboundPush, Stop, lengthen};
+use crate::{MethodSpec, Overflow, Reason, Status};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub(crate) struct State {
     pub(crate) park: Park,
     pub(crate) waiters: Waiters,
     /// Who waits for the answer of our call with this number.
-    callers: Vec<Option<Waker>>,
+    callers: Vec<Option<Asker>>,
     /// Handlers of the peer's calls that did not finish at once.
     handlers: Vec<Option<Arc<CallCore>>>,
     /// Who reads the peer's streams and waits for items, and who waits to send into any.
@@ -96,6 +97,8 @@ struct LaneTable {
 #[derive(Debug, Default)]
 pub(crate) struct Todo {
     pub(crate) wakes: Vec<Waker>,
+    /// Calls that were passed on, and how they were answered.
+    pub(crate) relayed: Vec<(Relay, Answer)>,
     pub(crate) work: Vec<Work>,
     pub(crate) stopped: Vec<(Arc<CallCore>, Stop)>,
     pub(crate) announced: Option<Box<crate::proto::Announced>>,
@@ -167,11 +170,11 @@ impl State {
 
     fn sort_events(&mut self, todo: &mut Todo) {
         while let Some(number) = self.conn.take_answered() {
-            todo.wakes.extend(self.take_caller(number));
+            self.answered(number, todo);
         }
         while let Some(event) = self.conn.poll_event() {
             match event {
-                Event::Answered(number) => todo.wakes.extend(self.take_caller(number)),
+                Event::Answered(number) => self.answered(number, todo),
                 Event::Call(call) => todo.work.push(Work::Call(call)),
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
@@ -261,7 +264,9 @@ impl State {
         for wakers in [&mut self.flushers, &mut self.watchers] {
             wakers.wake_all(&mut todo.wakes);
         }
-        todo.wakes.extend(self.callers.iter_mut().filter_map(Option::take));
+        for number in 1..=self.callers.len() as u32 {
+            self.answered(number, todo);
+        }
         for wakers in [&mut self.readers, &mut self.senders] {
             wakers.wake_all(&mut todo.wakes);
         }
@@ -274,13 +279,40 @@ impl State {
         let index = number as usize - 1;
         lengthen(&mut self.callers, index + 1, || None);
         match &mut self.callers[index] {
-            Some(caller) => caller.clone_from(waker),
-            none => *none = Some(waker.clone()),
+            Some(Asker::Task(caller)) => caller.clone_from(waker),
+            none => *none = Some(Asker::Task(waker.clone())),
         }
     }
 
     pub(crate) fn take_caller(&mut self, number: u32) -> Option<Waker> {
-        self.callers.get_mut(number as usize - 1)?.take()
+        match self.take_asker_if(number, |asker| matches!(asker, Asker::Task(_)))? {
+            Asker::Task(waker) => Some(waker),
+            Asker::Relay(_) => None,
+        }
+    }
+
+    pub(super) fn set_asker(&mut self, number: u32, asker: Asker) {
+        let index = number as usize - 1;
+        lengthen(&mut self.callers, index + 1, || None);
+        self.callers[index] = Some(asker);
+    }
+
+    pub(super) fn take_asker_if(&mut self, number: u32, is: impl FnOnce(&Asker) -> bool) -> Option<Asker> {
+        let asker = self.callers.get_mut(number as usize - 1)?;
+        if asker.as_ref().is_some_and(is) { asker.take() } else { None }
+    }
+
+    /// The answer of a call is there: whoever waits for it is woken, or given it.
+    fn answered(&mut self, number: u32, todo: &mut Todo) {
+        match self.callers.get_mut(number as usize - 1).and_then(Option::take) {
+            None => {}
+            Some(Asker::Task(waker)) => todo.wakes.push(waker),
+            Some(Asker::Relay(relay)) => {
+                let answer = self.conn.take_answer(number);
+                let none = || Answer::Local(Status::internal("no answer"));
+                todo.relayed.push((relay, answer.unwrap_or_else(none)));
+            }
+        }
     }
 
     /// A handler goes on by itself: it is told when it must stop. False: it must stop already.

@@ -1,6 +1,7 @@
 //! A proxy that understands nothing stands between the two ends.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server};
 use protocall_tests::proto::echo::v1::{EchoClient, EchoReply, RepeatRequest};
@@ -205,6 +206,34 @@ async fn a_proxy_that_is_killed_ends_every_kind_of_call_once_at_both_ends() {
     for session in ends.both() {
         within(session.closed()).await;
         until(|| session.stats().calls_in + session.stats().calls_out == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_passed_on_is_given_up_with_its_caller_and_with_its_deadline() {
+    let (dropped, mut drops) = tokio::sync::mpsc::channel(16);
+    let host = host().on_call(move |_, _| {
+        let guard = Guard::new(&dropped, "call");
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    });
+    let ends = Ends::new(Over::Proxied, &host).await;
+    for caller in ends.both() {
+        let other = if caller == ends.near { &ends.far } else { &ends.near };
+        let client = echo(&caller);
+        // The first may have to wait for the proxy to connect, the others go on at once.
+        for _ in 0..3 {
+            let call = tokio::spawn(client.echo(message("x")));
+            until(|| other.stats().calls_in == 1).await;
+            call.abort();
+            within(drops.recv()).await.unwrap();
+            ends.idle().await;
+        }
+        let late = client.echo(message("x")).timeout(Duration::from_millis(50));
+        assert_eq!(within(late).await.unwrap_err().code(), Code::DEADLINE_EXCEEDED);
+        ends.idle().await;
     }
 }
 

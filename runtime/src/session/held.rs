@@ -1,0 +1,48 @@
+//! Calls that wait to be passed on: what they were charged is given back when their bytes have gone, and those behind them
+//! stay there. Held by a fallback's call, and by its bytes on their way.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Shared;
+use super::runs::Runs;
+
+impl Runs {
+    /// A call that was taken is not handed on yet, but is to be passed on: its cost is the [`Held`]'s to give back, unless it
+    /// was given back already.
+    pub(crate) fn hold(shared: &Arc<Shared>, cost: u64) -> Option<Held> {
+        let mut queue = shared.runs.queue.lock();
+        queue.freed = queue.freed.checked_sub(cost)?;
+        Some(Held { shared: Arc::clone(shared), cost, in_line: false })
+    }
+
+    /// Whether calls wait to be passed on.
+    pub(crate) fn has_line(&self) -> bool {
+        self.in_line.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// The cost of a call whose bytes are still here, given back when this is dropped (wire 7.5).
+#[derive(Debug)]
+pub(crate) struct Held {
+    shared: Arc<Shared>,
+    cost: u64,
+    in_line: bool,
+}
+
+impl Held {
+    /// Calls that come behind it are to stay behind it.
+    pub(crate) fn stand_in_line(&mut self) {
+        self.shared.runs.in_line.fetch_add(1, Ordering::Relaxed);
+        self.in_line = true;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.in_line {
+            self.shared.runs.in_line.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.shared.with_little(|state| state.conn.free_calls(self.cost));
+    }
+}

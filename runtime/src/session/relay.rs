@@ -1,0 +1,191 @@
+//! A call that is only passed on, and answered with what comes back: no task waits for it. It is opened at the upstream by
+//! the runner that took it; whoever finds the upstream's answer there hands it to the responder, as many as there are for
+//! a connection under one lock. Begun by fallbacks; what is large or has to wait goes the way of all calls.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::{BufMut, Bytes};
+
+use super::responder::Responder;
+use super::state::State;
+use super::{Outgoing, Shared, clock};
+use crate::call::read_answer;
+use crate::context::{CallCore, Context};
+use crate::frame::Block;
+use crate::proto::{Answer, OpenRoute, ReplyRoom, Shape};
+use crate::request::go_on_beside;
+use crate::{Caller, MethodKind, Raw, Status};
+
+/// Who waits for the answer of a call of ours.
+#[derive(Debug)]
+pub(crate) enum Asker {
+    Task(Waker),
+    Relay(Relay),
+}
+
+/// A call of somebody else's that was passed on.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    responder: Responder,
+    /// The upstream stays connected while it is asked.
+    _via: Caller,
+}
+
+/// Passes a call on, if it can leave at once. Otherwise nothing was done.
+pub(crate) fn pass_on(
+    ctx: &Context,
+    payload: &Raw,
+    via: Caller,
+    responder: Responder,
+) -> Result<(), Responder> {
+    let core = ctx.core();
+    let Some(upstream) = via.session_now() else { return Err(responder) };
+    let left = core.deadline().map(|at| at.saturating_duration_since(clock::now()));
+    let in_line = core.session().shared().runs.has_line();
+    if in_line || left.is_some_and(|left| left.is_zero()) || core.is_touched() {
+        return Err(responder);
+    }
+    if core.session().shared().state.lock().set_handler(responder.number(), core).is_some() {
+        return Err(responder);
+    }
+    let block = beside(ctx);
+    let out = Outgoing {
+        route: OpenRoute::PassedOn(core.route()),
+        shape: Shape::Unary,
+        left,
+        limit: left,
+        block: &block,
+        message: payload,
+        len: payload.0.len(),
+    };
+    let mut state = upstream.state.lock();
+    let opened = state.open_relay(&out, Relay { responder, _via: via });
+    upstream.unlock(state);
+    match opened {
+        Ok(number) => {
+            core.passed_on(&upstream, number);
+            Ok(())
+        }
+        Err(relay) => Err(relay.responder),
+    }
+}
+
+/// What travels beside a call that is passed on. What came with nothing has the same beside it as all others from there.
+fn beside(ctx: &Context) -> Bytes {
+    let (shared, from) = (ctx.core().session().shared(), || ctx.peer_addr().to_string());
+    let Some(came) = ctx.block() else {
+        let alone = || {
+            let mut block = Block::default();
+            go_on_beside(&mut block, None, from());
+            block.encode()
+        };
+        return shared.passed_on_beside.get_or_init(alone).clone();
+    };
+    let (trace, state) = ctx.trace();
+    let mut block = Block {
+        metadata: came.metadata.clone(),
+        trace_context: trace.cloned(),
+        trace_state: state.cloned(),
+        ..Block::default()
+    };
+    go_on_beside(&mut block, Some(came), from());
+    block.encode()
+}
+
+impl State {
+    fn open_relay(&mut self, out: &Outgoing<'_, Raw>, relay: Relay) -> Result<u32, Relay> {
+        let (len, block) = (out.len, out.block.len());
+        let fits = self.conn.check_open(out.route, len, block).is_ok()
+            && self.conn.fits_in_place(out.route, len, block);
+        let permit = if fits { self.find_room(out.route, len, block).ok() } else { None };
+        let Some(permit) = permit else { return Err(relay) };
+        let number = permit.number;
+        match self.conn.open_call(permit, out.opening(), |buffer| buffer.put_slice(&out.message.0)) {
+            Ok(()) => {
+                self.set_asker(number, Asker::Relay(relay));
+                Ok(number)
+            }
+            Err(_) => Err(relay),
+        }
+    }
+
+    /// Takes a call of this core's back, if it still waits for its answer.
+    fn take_relay(&mut self, number: u32, core: &Arc<CallCore>) -> Option<Relay> {
+        let relay = self.take_asker_if(number, |asker| match asker {
+            Asker::Relay(relay) => relay.responder.is_of(core),
+            Asker::Task(_) => false,
+        })?;
+        self.conn.give_up(number);
+        match relay {
+            Asker::Relay(relay) => Some(relay),
+            Asker::Task(_) => None,
+        }
+    }
+
+    /// Answers at once what fits. False: it is left to be done with the lock released.
+    fn hand_over(&mut self, relay: &mut Relay, answer: &Answer) -> bool {
+        let Answer::Message { payload, block } = answer else { return false };
+        let (len, number) = (payload.len(), relay.responder.number());
+        if !block.is_empty() || self.conn.check_reply(None, len, 0).is_err() {
+            return false;
+        }
+        let placed = match self.conn.reply_room(len, 0) {
+            ReplyRoom::Nobody => true,
+            ReplyRoom::Outside => false,
+            ReplyRoom::InPlace => {
+                let written = self.conn.reply_in_place(number, len, &[], |out| out.put_slice(payload));
+                self.take_handler(number);
+                written.is_ok()
+            }
+        };
+        if placed {
+            relay.responder.is_done();
+        }
+        placed
+    }
+}
+
+impl Shared {
+    /// A call that was passed on is stopped where it came from.
+    pub(crate) fn stop_relay(&self, number: u32, core: &Arc<CallCore>) {
+        let relay = self.with(|state| state.take_relay(number, core));
+        // It answers as it was stopped, with the lock released.
+        drop(relay);
+    }
+}
+
+/// Answers what was passed on. Called with no lock held.
+pub(super) fn hand_over(relayed: &mut Vec<(Relay, Answer)>) {
+    let mut rest = &mut relayed[..];
+    while let Some((first, _)) = rest.first() {
+        let shared = Arc::clone(first.responder.shared());
+        let others = rest.iter().position(|(relay, _)| !Arc::ptr_eq(relay.responder.shared(), &shared));
+        let (same, others) = rest.split_at_mut(others.unwrap_or(rest.len()));
+        rest = others;
+        let mut state = shared.state.lock();
+        for (relay, answer) in same {
+            state.hand_over(relay, answer);
+        }
+        // All that came together are there.
+        state.has_gathered = true;
+        shared.unlock(state);
+    }
+    for (relay, answer) in relayed.drain(..) {
+        relay.finish(answer);
+    }
+}
+
+impl Relay {
+    /// Whatever has not been answered yet.
+    fn finish(self, answer: Answer) {
+        if self.responder.was_done() {
+            return;
+        }
+        let result = read_answer::<Raw>(answer).map(|(reply, metadata)| {
+            self.responder.context().append_reply_metadata(&metadata);
+            reply
+        });
+        self.responder.finish_forwarded(MethodKind::Unary, result.map_err(Status::mark_forwarded));
+    }
+}
