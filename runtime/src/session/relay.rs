@@ -74,22 +74,23 @@ pub(crate) fn pass_on(
 /// What travels beside a call that is passed on. What came with nothing has the same beside it as all others from there.
 fn beside(ctx: &Context) -> Bytes {
     let (shared, from) = (ctx.core().session().shared(), || ctx.peer_addr().to_string());
-    let Some(came) = ctx.block() else {
+    let (came, metadata) = (ctx.block(), ctx.metadata());
+    if came.is_none() && metadata.is_empty() {
         let alone = || {
             let mut block = Block::default();
             go_on_beside(&mut block, None, from());
             block.encode()
         };
         return shared.passed_on_beside.get_or_init(alone).clone();
-    };
+    }
     let (trace, state) = ctx.trace();
     let mut block = Block {
-        metadata: came.metadata.clone(),
+        metadata: metadata.clone(),
         trace_context: trace.cloned(),
         trace_state: state.cloned(),
         ..Block::default()
     };
-    go_on_beside(&mut block, Some(came), from());
+    go_on_beside(&mut block, came, from());
     block.encode()
 }
 
