@@ -101,8 +101,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Option<Handle>,
     /// Pushes whose handler failed.
     failed_pushes: AtomicU64,
-    /// What goes on beside calls that brought nothing and are passed on.
-    passed_on_beside: OnceLock<Bytes>,
+    /// What goes on beside calls that brought nothing and are passed on; boxed, since most connections pass none on.
+    passed_on_beside: OnceLock<Box<Bytes>>,
 }
 
 impl Session {

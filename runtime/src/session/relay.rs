@@ -79,9 +79,9 @@ fn beside(ctx: &Context) -> Bytes {
         let alone = || {
             let mut block = Block::default();
             go_on_beside(&mut block, None, from());
-            block.encode()
+            Box::new(block.encode())
         };
-        return shared.passed_on_beside.get_or_init(alone).clone();
+        return (**shared.passed_on_beside.get_or_init(alone)).clone();
     }
     let (trace, state) = ctx.trace();
     let mut block = Block {
