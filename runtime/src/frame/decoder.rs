@@ -17,7 +17,7 @@ use super::{
 
 /// FRAGMENTs of which so much is still to come are handed out in parts, for what comes to be read to where it belongs: a
 /// read for less costs more than to copy it.
-const PARTS_FROM: usize = 16 << 10;
+pub(super) const PARTS_FROM: usize = 16 << 10;
 
 /// Splits frames off a buffer.
 ///

@@ -3,10 +3,12 @@
 
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use super::{decode_all, encoded, singly, strategies};
-use crate::frame::{Block, Decoder, Frame, HEADER, Piece, Services};
+use crate::frame::decoder::PARTS_FROM;
+use crate::frame::{Block, Decoder, Fragment, FragmentOf, Frame, FrameError, HEADER, Piece, Services, seal};
 
 const LIMIT: u32 = 20_000;
 
@@ -77,9 +79,22 @@ fn held_services(services: &Services) -> usize {
         + services.list.iter().map(own).sum::<usize>()
 }
 
+/// FRAGMENTs that are not whole are looked at in parts, and as they come with the limit that is set.
 fn check(bytes: &[u8]) {
+    for parts_from in [1, PARTS_FROM] {
+        check_in_parts(bytes, parts_from);
+    }
+}
+
+fn decoder(parts_from: usize) -> Decoder {
     let mut decoder = Decoder::new(LIMIT);
     decoder.accept_checksum();
+    decoder.set_parts_from(parts_from);
+    decoder
+}
+
+fn check_in_parts(bytes: &[u8], parts_from: usize) {
+    let mut decoder = decoder(parts_from);
     let mut buf = BytesMut::from(bytes);
     loop {
         let before = buf.len();
@@ -95,6 +110,14 @@ fn check(bytes: &[u8]) {
                 let bound = if matches!(frame, Frame::Hello(_)) { 11 * length } else { length };
                 assert!(allocated <= bound, "{allocated} for {length}: {frame:?}");
                 assert!(shared <= length);
+                if let Frame::Fragment(part) = &frame {
+                    if part.rest > 0 {
+                        // What there is of one that is still to come: no frame of its own that could be written.
+                        assert!(part.rest as usize >= parts_from && buf.is_empty());
+                        assert_eq!(decoder.body(), Some((part.of, part.rest as usize)));
+                        continue;
+                    }
+                }
                 // What was read can be written, and reads the same.
                 let again = decode_all(&mut Decoder::new(u32::MAX), &encoded([&frame]));
                 assert_eq!(again, (frames, Ok(0)));
@@ -113,6 +136,32 @@ fn check(bytes: &[u8]) {
     }
 }
 
+/// The frames of bytes that come a piece at a time, the parts of each FRAGMENT joined, and the error that they end in.
+fn decode_pieces(mut decoder: Decoder, pieces: &[&[u8]]) -> (Vec<Frame>, Option<FrameError>) {
+    let (mut buf, mut joined) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        buf.extend_from_slice(piece);
+        let mut frames = Vec::new();
+        let end = decoder.decode_most(&mut buf, usize::MAX, &mut frames);
+        for frame in frames.into_iter().flat_map(singly) {
+            match (joined.last_mut(), frame) {
+                (Some(Frame::Fragment(begun)), Frame::Fragment(part)) if begun.rest > 0 => join(begun, &part),
+                (_, frame) => joined.push(frame),
+            }
+        }
+        if let Err(error) = end {
+            return (joined, Some(error));
+        }
+    }
+    (joined, None)
+}
+
+fn join(begun: &mut Fragment, part: &Fragment) {
+    assert_eq!((part.of, part.rest), (begun.of, begun.rest - part.bytes.len() as u32));
+    begun.bytes = [&begun.bytes[..], &part.bytes].concat().into();
+    begun.rest = part.rest;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -121,6 +170,55 @@ proptest! {
         let mut bytes = encoded(&frames).to_vec();
         changes.iter().for_each(|change| change.apply(&mut bytes));
         check(&bytes);
+    }
+
+    #[test]
+    fn a_changed_fragment_never_panics_however_much_of_it_is_to_come(
+        lane in any::<u32>(),
+        here in 0..40usize,
+        to_come in PARTS_FROM - 8..PARTS_FROM + 8,
+        changes in vec(change(), 0..2),
+    ) {
+        let (of, bytes) = (FragmentOf::Lane(lane), vec![7; here + to_come].into());
+        let mut bytes = encoded([&Frame::Fragment(Fragment { of, bytes, rest: 0 })]).to_vec();
+        bytes.truncate(HEADER + here);
+        changes.iter().for_each(|change| change.apply(&mut bytes));
+        check(&bytes);
+    }
+
+    #[test]
+    fn changed_frames_are_the_same_however_they_come(
+        frames in vec((prop_oneof![strategies::fragment(), strategies::frame().boxed()], any::<bool>()), 1..6),
+        (in_header, changes) in (option::of((4..HEADER, 0..8u8)), vec(change(), 0..3)),
+        (sizes, parts_from) in (vec(0..60usize, 1..20), 1..10usize),
+    ) {
+        let mut bytes = BytesMut::new();
+        let mut at = 0;
+        for (frame, sealed) in &frames {
+            at = bytes.len();
+            frame.encode(&mut bytes);
+            if *sealed && !matches!(frame, Frame::Hello(_)) {
+                seal(&mut bytes, at);
+            }
+        }
+        let mut bytes = bytes.to_vec();
+        if let Some((byte, bit)) = in_header {
+            bytes[at + byte] ^= 1 << bit;
+        }
+        changes.iter().for_each(|change| change.apply(&mut bytes));
+        let changed = bytes.len();
+        // Whatever is under way comes to its end, and to an error.
+        bytes.resize(changed + LIMIT as usize + 4 + 4, 0);
+        let (whole, end) = decode_all(&mut decoder(parts_from), &bytes);
+        let mut pieces = Vec::new();
+        let mut rest = &bytes[..changed];
+        for size in sizes {
+            let (piece, later) = rest.split_at(size.min(rest.len()));
+            pieces.push(piece);
+            rest = later;
+        }
+        pieces.extend([rest, &bytes[changed..]]);
+        prop_assert_eq!(decode_pieces(decoder(parts_from), &pieces), (whole, end.err()));
     }
 
     #[test]

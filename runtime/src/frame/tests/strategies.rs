@@ -124,6 +124,12 @@ fn hello() -> impl Strategy<Value = Hello> {
     })
 }
 
+/// A whole FRAGMENT.
+pub(super) fn fragment() -> impl Strategy<Value = Frame> {
+    let bytes = vec(any::<u8>(), 1..40).prop_map(Bytes::from);
+    (of(), bytes).prop_map(|(of, bytes)| Frame::Fragment(Fragment { of, bytes, rest: 0 }))
+}
+
 /// Any frame of any kind.
 pub(super) fn frame() -> impl Strategy<Value = Frame> {
     let first = prop_oneof![
@@ -139,7 +145,6 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         Just(Frame::Pad),
     ];
     let item = (id(), any::<bool>(), piece()).prop_map(|(id, end, message)| Item { id, end, message });
-    let fragment = (of(), vec(any::<u8>(), 1..40).prop_map(Bytes::from));
     let push = (any::<u32>(), route(), bytes(), piece()).prop_map(|(lane, route, block, message)| Push {
         lane,
         route,
@@ -150,7 +155,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         call().prop_map(Frame::Call),
         reply().prop_map(Frame::Reply),
         item.prop_map(Frame::Item),
-        fragment.prop_map(|(of, bytes)| Frame::Fragment(Fragment { of, bytes, rest: 0 })),
+        fragment(),
         (id(), bytes()).prop_map(|(id, block)| Frame::Headers(Headers { id, block })),
         id().prop_map(Frame::End),
         (of(), 1..=u32::MAX, text(0)).prop_map(|(of, code, text)| Frame::Reset(Reset { of, code, text })),
