@@ -62,11 +62,13 @@ fn session() -> StdArc<Shared> {
         takes_calls: std::sync::Arc::default(),
         runs: super::runs::Runs::default(),
         pace: super::pace::Pace::default(),
+        burning: None,
         router: Router::new(),
         config,
         peer: crate::PeerAddr::Memory,
         runtime: None,
         failed_pushes: std::sync::atomic::AtomicU64::new(0),
+        passed_on_beside: std::sync::OnceLock::new(),
     })
 }
 
