@@ -15,9 +15,9 @@ use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCal
 /// Passes calls, streams and pushes on to an upstream, and those of the upstream back, undecoded.
 ///
 /// Each connection that comes in has one upstream of its own, made by its first call or push: so the upstream can call and
-/// push back, and it loses its session when its client goes. If the upstream drains or ends, the client's connection is drained: what
-/// ran is told how it ended, and then the client, who connects anew, gets a new upstream. What needs no way back may share one
-/// connection: [`Router::forward_to`].
+/// push back, and it loses its session when its client goes. If the upstream drains or ends, the client's connection is
+/// drained: what ran is told how it ended, what was pushed is passed on, and then the client, who connects anew, gets a new
+/// upstream. What needs no way back may share one connection: [`Router::forward_to`].
 ///
 /// Metadata, deadline, trace, codec, priority and status details pass unchanged, cancellation too, and the caller's address
 /// is [added](Context::forwarded_for). A message or item is held until the next hop takes it, and its credit as long: who is
@@ -71,14 +71,20 @@ impl Proxy {
 impl Inner {
     /// Either connection ends with the other. What came and was taken is passed on before.
     async fn watch(self: Arc<Self>, session: Session, upstream: Channel) {
+        let follows = async {
+            let connection = upstream.takes_no_calls().await;
+            // The client hears of it at once; what came from the upstream reaches it before the end.
+            session.shared().with(|state| state.conn.hold_end());
+            session.drain();
+            connection.gone().await;
+            connection.shared().runs.finished().await;
+            session.shared().with(|state| state.conn.let_end());
+        };
         {
-            let (mut ended, mut drains) = (pin!(session.closed()), pin!(upstream.takes_no_calls()));
-            poll_fn(|cx| {
-                if drains.as_mut().poll(cx).is_ready() {
-                    session.drain();
-                    return Poll::Ready(());
-                }
-                ended.as_mut().poll(cx).map(|_| ())
+            let (mut ended, mut follows) = (pin!(session.closed()), pin!(follows));
+            poll_fn(|cx| match follows.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => ended.as_mut().poll(cx).map(|_| ()),
             })
             .await;
         }

@@ -119,9 +119,11 @@ impl Channel {
         self.connected().await.closed().await
     }
 
-    /// Waits until the connection, or the first one, takes no calls any more.
-    pub(crate) async fn takes_no_calls(&self) {
-        self.connected().await.takes_no_calls().await;
+    /// Waits until the connection, or the first one, takes no calls any more. Which it was: calls connect anew.
+    pub(crate) async fn takes_no_calls(&self) -> Session {
+        let session = self.connected().await;
+        session.takes_no_calls().await;
+        session
     }
 
     /// The connection that stands, or was last.

@@ -23,6 +23,8 @@ pub(super) struct Farewell {
     /// What the peer said with its FINAL.
     their_text: String,
     ended: Option<Reason>,
+    /// A drain waits with its end: something is still to be passed on to the peer.
+    held: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +67,21 @@ impl Connection {
     /// We drain and nothing of the peer's runs here any more: what ran could still call back to finish, anybody else
     /// would keep the drain from its end.
     fn only_drains(&self) -> bool {
-        self.farewell.ours == Stage::Final && self.serving.busy() == 0
+        self.farewell.ours == Stage::Final && self.serving.busy() == 0 && !self.farewell.held
+    }
+
+    /// From now on a drain does not come to its end before [`let_end`](Self::let_end): something is still to be passed on to
+    /// the peer.
+    #[cfg(feature = "client")]
+    pub(crate) fn hold_end(&mut self) {
+        self.farewell.held = true;
+    }
+
+    /// What was to be passed on was.
+    #[cfg(feature = "client")]
+    pub(crate) fn let_end(&mut self) {
+        self.farewell.held = false;
+        self.check_drained();
     }
 
     /// Begins to drain: intent, then the count, then what was taken is finished (wire 11.4).
@@ -115,6 +131,7 @@ impl Connection {
         let done = self.farewell.ours == Stage::Final
             && self.calling.all_done()
             && self.serving.busy() == 0
+            && !self.farewell.held
             && !self.outbox.has_large()
             && self.lanes.queued == 0
             && !self.is_over();

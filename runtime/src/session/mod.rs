@@ -183,7 +183,7 @@ impl Session {
     }
 
     /// Waits until all that was said has left, or cannot any more.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) async fn gone(&self) {
         let mut waits = Watching::new(self);
         poll_fn(|cx| {

@@ -251,7 +251,7 @@ impl State {
         self.watchers_due = true;
     }
 
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn has_left(&self) -> bool {
         self.has_left
     }

@@ -1,9 +1,10 @@
 //! A proxy that understands nothing stands between the two ends.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server};
+use protocall::{Caller, Channel, Code, Context, Proxy, Raw, RawCall, Router, Server, Session};
 use protocall_tests::proto::echo::v1::{EchoClient, EchoReply, RepeatRequest};
 
 use super::process::Process;
@@ -248,6 +249,75 @@ async fn a_client_gets_a_new_upstream_when_its_own_has_drained() {
     // It connects anew, and so does the proxy behind it.
     within(client.echo(message("y"))).await.unwrap();
     until(|| ends.server.handle.sessions().len() == 1).await;
+}
+
+/// How many pushes come from the upstream in the tests below: more than their receiver lends its lane.
+const PUSHES: u32 = 30;
+
+async fn push_all(pusher: &Session) {
+    for number in 0..PUSHES {
+        let mut payload = number.to_be_bytes().to_vec();
+        payload.resize(4_096, 0);
+        echo(pusher).note(message(payload)).await.unwrap();
+    }
+}
+
+/// A client takes few pushes before its first handler is done, which it is when all else is over. `from_upstream` makes
+/// its upstream push all of them, and go.
+async fn assert_all_arrive<Fut>(upstream: &Host, from_upstream: impl FnOnce(Session, Session) -> Fut)
+where
+    Fut: Future<Output = ()>,
+{
+    let (gate, seen) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::<Mutex<Vec<u32>>>::default());
+    let (inside, into) = (Arc::clone(&gate), Arc::clone(&seen));
+    let client = host().on_note(move |_, payload| {
+        let (gate, seen) = (Arc::clone(&inside), Arc::clone(&into));
+        async move {
+            gate.acquire().await.unwrap().forget();
+            seen.lock().unwrap().push(u32::from_be_bytes(payload[..4].try_into().unwrap()));
+            Ok(())
+        }
+    });
+    let few = |channel: protocall::ChannelBuilder| channel.lane_credit(16_384);
+    let ends = Ends::with(Over::Proxied, client.router(), upstream.router(), |s| s, few).await;
+    within(from_upstream(ends.near.clone(), ends.far.clone())).await;
+    within(ends.far.closed()).await;
+    // The client has heard that its connection takes no more calls.
+    within(async {
+        while ends.channel.session().await.unwrap() == ends.near {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gate.add_permits(PUSHES as usize);
+    within(ends.near.closed()).await;
+    until(|| seen.lock().unwrap().len() as u32 == PUSHES).await;
+    assert!(seen.lock().unwrap().iter().copied().eq(0..PUSHES));
+}
+
+#[tokio::test]
+async fn pushes_that_were_taken_from_an_upstream_are_passed_on_though_it_ends_before() {
+    for end in [Session::close, Session::drain] {
+        assert_all_arrive(&host(), |_, far| async move {
+            push_all(&far).await;
+            far.flushed().await.unwrap();
+            end(&far);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_last_call_to_an_upstream_that_drains_pushed_is_passed_on() {
+    let upstream = host().on_call(|ctx, payload| async move {
+        ctx.session().drain();
+        push_all(&ctx.session()).await;
+        Ok(payload)
+    });
+    assert_all_arrive(&upstream, |near, _| async move {
+        echo(&near).echo(message("x")).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
