@@ -141,7 +141,7 @@ impl State {
             }
         };
         if placed {
-            relay.responder.is_done();
+            relay.responder.mark_done();
         }
         placed
     }
@@ -180,7 +180,7 @@ pub(super) fn hand_over(relayed: &mut Vec<(Relay, Answer)>) {
 impl Relay {
     /// Whatever has not been answered yet.
     fn finish(self, answer: Answer) {
-        if self.responder.was_done() {
+        if self.responder.is_done() {
             return;
         }
         let result = read_answer::<Raw>(answer).map(|(reply, metadata)| {

@@ -44,11 +44,11 @@ impl Responder {
     }
 
     /// Somebody else has answered.
-    pub(super) fn is_done(&mut self) {
+    pub(super) fn mark_done(&mut self) {
         self.done = true;
     }
 
-    pub(super) fn was_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
