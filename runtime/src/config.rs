@@ -15,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) keepalive_idle: Duration,
     pub(crate) keepalive_pong: Duration,
     pub(crate) write_stall: Duration,
+    /// A server's; what a client serves has the default.
+    pub(crate) drain_timeout: Duration,
     pub(crate) max_message: usize,
     pub(crate) max_fragment: usize,
     pub(crate) max_in_flight: u32,
@@ -72,6 +74,7 @@ impl Default for Config {
             keepalive_idle: Duration::from_secs(20),
             keepalive_pong: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
             max_message: 4 << 20,
             max_fragment: 64 << 10,
             max_in_flight: 4_096,

@@ -17,7 +17,8 @@ use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCal
 /// Each connection that comes in has one upstream of its own, made by its first call or push: so the upstream can call and
 /// push back, and it loses its session when its client goes. If the upstream drains or ends, the client's connection is
 /// drained: what ran is told how it ended, what was pushed is passed on, and then the client, who connects anew, gets a new
-/// upstream. What needs no way back may share one connection: [`Router::forward_to`].
+/// upstream. One that drains and never ends is waited for as long as the server's `drain_timeout` says. What needs no way
+/// back may share one connection: [`Router::forward_to`].
 ///
 /// Metadata, deadline, trace, codec, priority and status details pass unchanged, cancellation too, and the caller's address
 /// is [added](Context::forwarded_for). A message or item is held until the next hop takes it, and its credit as long: who is
@@ -76,8 +77,12 @@ impl Inner {
             // The client hears of it at once; what came from the upstream reaches it before the end.
             session.shared().with(|state| state.conn.hold_end());
             session.drain();
-            connection.gone().await;
-            connection.shared().runs.finished().await;
+            let passed_on = async {
+                connection.gone().await;
+                connection.shared().runs.finished().await;
+            };
+            // An upstream may drain and never end. The client's own calls are waited for as ever.
+            let _ = tokio::time::timeout(session.shared().config.drain_timeout, passed_on).await;
             session.shared().with(|state| state.conn.let_end());
         };
         {

@@ -38,7 +38,6 @@ pub struct Server {
     uris: Vec<String>,
     registry: Registry,
     max_connections: usize,
-    drain_timeout: Duration,
 }
 
 /// A server whose listeners are open.
@@ -55,7 +54,6 @@ struct Serving {
     sessions: Sessions,
     registry: Registry,
     max_connections: usize,
-    drain_timeout: Duration,
 }
 
 /// How a server ended.
@@ -83,7 +81,6 @@ impl Server {
             uris: Vec::new(),
             registry: Registry::new(),
             max_connections: 10_000,
-            drain_timeout: Duration::from_secs(30),
         }
     }
 
@@ -109,9 +106,10 @@ impl Server {
         self
     }
 
-    /// How long a shutdown waits for what was taken to finish, before it cuts. Default 30 s.
+    /// How long a shutdown waits for what was taken to finish, before it cuts. A `Proxy` waits as long for an upstream that
+    /// drains, before it ends the connection of that one's client. Default 30 s.
     pub fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.drain_timeout = limit;
+        self.config.drain_timeout = limit;
         self
     }
 
@@ -134,7 +132,6 @@ impl Server {
             sessions: Sessions::default(),
             registry: self.registry,
             max_connections: self.max_connections,
-            drain_timeout: self.drain_timeout,
         });
         Ok(Bound { listeners, shared })
     }
@@ -186,7 +183,7 @@ impl Serving {
                 session.shared().runs.finished().await;
             }
         };
-        let _ = tokio::time::timeout(self.drain_timeout, all_closed).await;
+        let _ = tokio::time::timeout(self.config.drain_timeout, all_closed).await;
         let left: Vec<&Session> = sessions.iter().filter(|session| !session.is_closed()).collect();
         let calls_cut = left.iter().map(|session| session.stats().calls_in).sum();
         for session in &left {

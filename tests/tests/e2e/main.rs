@@ -6,6 +6,7 @@ mod burning;
 mod calls;
 mod connecting;
 mod drain;
+mod drained;
 mod grumpy;
 mod held;
 mod hostile;
