@@ -1,10 +1,15 @@
 //! What can travel in a method: prost messages, and [`Raw`] bytes. Called by calls, pushes and handlers
 //! where a message meets its payload.
 
+pub mod derived;
+pub(crate) mod links;
+mod payload;
+
 use std::ops::Range;
 
 use bytes::{Buf, BufMut, Bytes};
 
+pub(crate) use self::payload::Payload;
 use crate::Status;
 
 /// A type that can be a method's argument or answer: every prost message (what `.proto` files and
@@ -32,12 +37,6 @@ pub trait Message: Send + Sized + 'static {
 
     /// Writes the payload. `out` has room for `encoded_len` bytes.
     fn encode(&self, out: &mut impl BufMut);
-
-    /// The encoded payload, if it is at hand: then it travels without a copy.
-    #[doc(hidden)]
-    fn shared(&self) -> Option<Bytes> {
-        None
-    }
 
     /// Reads a payload. `bytes` fields of type `Bytes` alias it and keep it alive.
     ///
@@ -113,15 +112,11 @@ pub struct Raw(pub Bytes);
 
 impl Message for Raw {
     fn encoded_len(&self) -> usize {
-        self.0.remaining()
+        self.0.len()
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        out.put(self.0.clone());
-    }
-
-    fn shared(&self) -> Option<Bytes> {
-        Some(self.0.clone())
+        out.put_slice(&self.0);
     }
 
     fn decode(payload: Bytes) -> Result<Self, Status> {

@@ -5,9 +5,9 @@
 pub mod v1 {
     use std::future::Future;
 
+    pub use crate::message::derived as prost;
     pub use crate::pushes::Pushes;
     pub use crate::service::{Handling, Incoming, Service};
-    pub use prost;
     pub use prost_types;
 
     use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};

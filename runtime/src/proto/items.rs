@@ -223,11 +223,6 @@ impl ItemsIn {
     }
 }
 
-/// What an item is charged (wire 7.1).
-pub(super) fn cost_of_item(message: &Bytes) -> u64 {
-    MESSAGE_COST + message.len() as u64
-}
-
 /// Why an item costs its stream (wire 6.4, 6.5).
 fn refusal(message: &Piece, limit: usize) -> Option<Status> {
     let size = message.total();

@@ -11,6 +11,7 @@ use super::{Connection, MESSAGE_COST, Shape};
 use crate::frame::{
     Bind, CallHead, CallId, Credit, Outline, ROUTE_LIMIT, RouteOut, RouteRef, Scope, Settings, Text,
 };
+use crate::message::Payload;
 use crate::{Error, MethodSpec, Status};
 
 /// What a frame may hold ahead of its message beside the block: fields, and the longest route or status text.
@@ -188,7 +189,7 @@ impl Connection {
         now: Instant,
         permit: Permit,
         opening: Opening<'_>,
-        message: Bytes,
+        message: Payload,
     ) {
         let stream = opening.shape.answers_with_items();
         let route = match self.route_out(opening.route) {

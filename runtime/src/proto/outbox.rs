@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::message::Payload;
+
 use crate::frame::{
     CallHead, CallId, FragmentHead, FragmentOf, ItemHead, Outline, PushHead, ReplyHead, RouteRef,
     withdraw_all,
@@ -75,7 +77,7 @@ impl Batch {
 pub(crate) struct Large {
     pub(crate) what: LargeKind,
     pub(crate) block: Bytes,
-    pub(crate) message: Bytes,
+    pub(crate) message: Payload,
     pub(crate) begun: bool,
 }
 
@@ -326,16 +328,16 @@ impl Outbox {
                     left.push(Left::CallBegun(id));
                 }
             }
-            let bytes = large.message.split_to(piece.min(large.message.len()));
+            let bytes = piece.min(large.message.len());
             // A message without a byte is whole with its head (wire 6.2).
-            if !bytes.is_empty() {
-                FragmentHead { of: large.what.of() }.encode(bytes.len(), &mut heads);
+            if bytes > 0 {
+                FragmentHead { of: large.what.of() }.encode(bytes, &mut heads);
             }
-            let head = heads.split().freeze();
-            filled += head.len() + bytes.len();
-            self.handed_over += (head.len() + bytes.len()) as u64;
-            self.large_bytes -= bytes.len();
-            batch.fragments.extend([head, bytes].into_iter().filter(|bytes| !bytes.is_empty()));
+            filled += heads.len() + bytes;
+            self.handed_over += (heads.len() + bytes) as u64;
+            self.large_bytes -= bytes;
+            batch.fragments.push_back(heads.split().freeze());
+            large.message.move_to(&mut batch.fragments, bytes);
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
             } else {

@@ -9,6 +9,7 @@ use super::{Connection, Event, MESSAGE_COST};
 use crate::frame::{
     Credit, FragmentOf, Outline, PlainHead, PushHead, Reset, RouteOut, RouteRef, Scope, Settings, Text,
 };
+use crate::message::Payload;
 use crate::{Code, Error, MethodSpec, Status};
 
 /// A push that is about to be sent.
@@ -242,7 +243,7 @@ impl Connection {
 
     /// Sends a large push, encoded outside the lock. There must be [`PushRoom::Large`] under the lock that is held
     /// now: what was true before the message was encoded may have changed.
-    pub(crate) fn push_large(&mut self, pushing: Pushing<'_>, message: Bytes) {
+    pub(crate) fn push_large(&mut self, pushing: Pushing<'_>, message: Payload) {
         if self.is_over() {
             return;
         }

@@ -14,6 +14,7 @@ use crate::frame::{
     CallId, Credit, FragmentOf, Outline, ReplyHead, ReplyStatus, Reset, STATUS_TEXT_LIMIT, Scope, StatusHead,
     Text,
 };
+use crate::message::Payload;
 use crate::{Error, Status};
 
 /// How a reply can be sent now.
@@ -30,7 +31,7 @@ pub(crate) enum ReplyRoom {
 /// The end of a call, encoded: its parts as they will travel.
 #[derive(Debug)]
 pub(crate) enum Terminal {
-    Message { block: Bytes, message: Bytes },
+    Message { block: Bytes, message: Payload },
     Status { status: ReplyStatus, block: Bytes },
 }
 
@@ -263,7 +264,7 @@ impl Connection {
                 }
                 let out = self.outbox.small();
                 ReplyHead { id, block: &block }.encode(Outline::whole(message.len()), out);
-                out.extend_from_slice(&message);
+                message.put_to(out);
             }
         }
         self.end_served(number, Some(self.outbox.batches()));

@@ -12,6 +12,7 @@ use crate::frame::{
     CallId, Credit, FragmentOf, Headers, PlainItem, Reset, STATUS_TEXT_LIMIT, Scope, Stop as StopFrame, Text,
     encode_end,
 };
+use crate::message::Payload;
 use crate::{Code, Error, Status};
 
 /// Whether an item can go now.
@@ -132,7 +133,7 @@ impl Connection {
 
     /// Takes an item that was encoded outside the lock: it goes when there is credit for it, unless the stream ends
     /// before. There must be [`ItemRoom::Outside`].
-    pub(crate) fn offer_item(&mut self, key: StreamKey, message: Bytes) {
+    pub(crate) fn offer_item(&mut self, key: StreamKey, message: Payload) {
         if let Some(out) = self.stream(key).and_then(|stream| stream.out.as_mut()) {
             debug_assert!(!out.is_busy());
             if out.closed.is_none() {

@@ -4,11 +4,12 @@
 use bytes::Bytes;
 
 use super::account::Account;
-use super::items::{ItemsIn, cost_of_item};
+use super::items::ItemsIn;
 use super::replying::Terminal;
-use super::{Connection, Shape};
+use super::{Connection, MESSAGE_COST, Shape};
 use crate::Status;
 use crate::frame::CallId;
+use crate::message::Payload;
 
 /// Which stream: ids are used again, and whoever still has an old one must not meet the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(crate) struct ItemsOut {
     pub(super) longest: u32,
     pub(super) account: Account,
     /// A large item that waits for credit. It was promised (wire 7.8).
-    pub(super) pending: Option<Box<Bytes>>,
+    pub(super) pending: Option<Box<Payload>>,
     /// A large item is on its way: nothing else may follow before it is whole (wire 6.3).
     pub(super) busy: bool,
     /// END is to follow it.
@@ -121,7 +122,8 @@ impl Stream {
     /// The cost of the items that are here: those that came, and one that waits to go.
     pub(super) fn held(&self) -> u64 {
         let came = self.inn.as_ref().map_or(0, |inn| inn.grant.held());
-        let goes = self.out.as_ref().and_then(|out| out.pending.as_deref()).map_or(0, cost_of_item);
+        let goes = self.out.as_ref().and_then(|out| out.pending.as_deref());
+        let goes = goes.map_or(0, |item| MESSAGE_COST + item.len() as u64);
         came + goes
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::clock;
-use super::outside::Outside;
+use super::outside;
 use super::state::State;
 use super::waiters::Granted;
 use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape};
@@ -53,7 +53,7 @@ enum Step {
     Waits,
     Opened,
     /// It is too large to be encoded under the lock.
-    EncodeOutside(Permit, Outside),
+    EncodeOutside(Permit),
 }
 
 impl Shared {
@@ -70,7 +70,7 @@ impl Shared {
         self.unlock(state);
         match step? {
             Step::Waits | Step::Opened => Ok(()),
-            Step::EncodeOutside(permit, outside) => self.open_large(out, permit, outside, waker),
+            Step::EncodeOutside(permit) => self.open_large(out, permit, waker),
         }
     }
 
@@ -78,10 +78,10 @@ impl Shared {
         self: &Arc<Self>,
         out: &Outgoing<'_, M>,
         permit: Permit,
-        outside: Outside,
         waker: &Waker,
     ) -> Result<(), Status> {
-        let message = outside.encode(out.message, out.len).map_err(|error| Status::from(error).not_run())?;
+        let message =
+            outside::encode(self, out.message, out.len).map_err(|error| Status::from(error).not_run())?;
         self.with(|state| {
             state.conn.check_open(out.route, out.len, out.block.len())?;
             state.set_caller(permit.number, waker);
@@ -178,8 +178,7 @@ impl State {
         // From here on the number is given back by whoever drops the call, whatever happens.
         *wait = Some(CallWait::Answer(permit.number));
         if !self.conn.fits_in_place(out.route, len, block) {
-            let outside = Outside::new(out.message, len, &mut self.conn);
-            return Ok(Step::EncodeOutside(permit, outside));
+            return Ok(Step::EncodeOutside(permit));
         }
         self.set_caller(permit.number, answer);
         let opened = self.conn.open_call(permit, out.opening(), |buffer| out.message.encode(buffer));

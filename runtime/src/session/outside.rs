@@ -1,33 +1,43 @@
-//! Messages that are too large to be encoded under the lock. Where their bytes will lie is settled under it, then they are
-//! encoded with it released.
+//! Messages that are too large to be encoded under the lock. They are encoded with it released, and what of them is large and
+//! shared already is not copied.
 
-use bytes::{Bytes, BytesMut};
+use std::any::Any;
 
-use crate::proto::Connection;
-use crate::{Error, Message};
+use bytes::BytesMut;
 
-pub(super) enum Outside {
-    /// It is bytes already, which travel as they are.
-    Shared(Bytes),
-    Room(BytesMut),
+use super::Shared;
+use crate::message::Payload;
+use crate::message::links;
+use crate::{Error, Message, Raw};
+
+/// Less than this to write is asked of the allocator; for more there are buffers that are used again.
+const LITTLE: usize = 16 << 10;
+
+/// Encodes a message of `len` bytes for this session.
+pub(super) fn encode<M: Message>(shared: &Shared, message: &M, len: usize) -> Result<Payload, Error> {
+    encode_to(message, len, |rest| match rest {
+        ..LITTLE => BytesMut::with_capacity(rest),
+        rest => shared.state.lock().conn.room_outside(rest),
+    })
 }
 
-impl Outside {
-    pub(super) fn new<M: Message>(message: &M, len: usize, conn: &mut Connection) -> Self {
-        message.shared().map_or_else(|| Self::Room(conn.room_outside(len)), Self::Shared)
-    }
+/// As [`encode`], for many sessions.
+pub(super) fn encode_alone<M: Message>(message: &M, len: usize) -> Result<Payload, Error> {
+    encode_to(message, len, BytesMut::with_capacity)
+}
 
-    pub(super) fn encode<M: Message>(self, message: &M, len: usize) -> Result<Bytes, Error> {
-        let bytes = match self {
-            Self::Shared(bytes) => bytes,
-            Self::Room(mut room) => {
-                message.encode(&mut room);
-                room.freeze()
-            }
-        };
-        match bytes.len() == len {
-            true => Ok(bytes),
-            false => Err(Error::Encode { announced: len, written: bytes.len() }),
-        }
+fn encode_to<M: Message>(
+    message: &M,
+    len: usize,
+    room: impl FnOnce(usize) -> BytesMut,
+) -> Result<Payload, Error> {
+    if let Some(Raw(bytes)) = (message as &dyn Any).downcast_ref() {
+        return Ok(Payload::from(bytes.clone()));
+    }
+    let rest = len.saturating_sub(links::measure(message));
+    let payload = links::encode(message, room(rest));
+    match payload.len() == len {
+        true => Ok(payload),
+        false => Err(Error::Encode { announced: len, written: payload.len() }),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::Shared;
-use super::outside::Outside;
+use super::outside;
 use super::state::State;
 use super::wakers::Place;
 use crate::frame::Settings;
@@ -24,7 +24,7 @@ pub(crate) enum Pushed {
 enum Step {
     Sent,
     Full(&'static str),
-    EncodeOutside(Outside),
+    EncodeOutside,
 }
 
 impl Shared {
@@ -63,8 +63,9 @@ impl Shared {
         match step {
             Step::Sent => Ok(Pushed::Sent),
             Step::Full(why) => Ok(Pushed::Full(why)),
-            Step::EncodeOutside(outside) => {
-                let bytes = outside.encode(message, len).map_err(|error| Status::from(error).not_run())?;
+            Step::EncodeOutside => {
+                let payload =
+                    outside::encode(self, message, len).map_err(|error| Status::from(error).not_run())?;
                 self.with(|state| {
                     let lane = state.lane_for(route);
                     let pushing = Pushing { route, lane, block, len };
@@ -76,7 +77,7 @@ impl Shared {
                             Ok(Pushed::Full(why))
                         }
                         PushRoom::InPlace | PushRoom::Large => {
-                            state.conn.push_large(pushing, bytes);
+                            state.conn.push_large(pushing, payload);
                             state.pusher_leaves(lane, &mut waiter);
                             Ok(Pushed::Sent)
                         }
@@ -190,7 +191,7 @@ impl State {
                 self.pusher_waits(pushing.lane, waiter);
                 Ok(Step::Full(why))
             }
-            PushRoom::Large => Ok(Step::EncodeOutside(Outside::new(message, pushing.len, &mut self.conn))),
+            PushRoom::Large => Ok(Step::EncodeOutside),
             PushRoom::InPlace => {
                 let pushed = self.conn.push_in_place(pushing, |out| message.encode(out));
                 pushed.map_err(|error| Status::from(error).not_run())?;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::outside;
 use crate::config::{Overflow, QueueLimits};
+use crate::message::Payload;
 use crate::proto::{MESSAGE_COST, Pushing};
 use crate::request::RouteName;
 use crate::{Error, Message};
@@ -17,21 +19,13 @@ use crate::{Error, Message};
 pub(crate) struct Encoded {
     pub(crate) route: RouteName,
     pub(crate) block: Bytes,
-    pub(crate) message: Bytes,
+    pub(crate) message: Payload,
 }
 
 impl Encoded {
     pub(crate) fn new<M: Message>(route: RouteName, block: Bytes, message: &M) -> Result<Arc<Self>, Error> {
-        let announced = message.encoded_len();
-        let bytes = message.shared().unwrap_or_else(|| {
-            let mut out = Vec::with_capacity(announced);
-            message.encode(&mut out);
-            out.into()
-        });
-        match bytes.len() {
-            written if written == announced => Ok(Arc::new(Self { route, block, message: bytes })),
-            written => Err(Error::Encode { announced, written }),
-        }
+        let message = outside::encode_alone(message, message.encoded_len())?;
+        Ok(Arc::new(Self { route, block, message }))
     }
 
     pub(crate) fn pushing(&self, lane: u32) -> Pushing<'_> {
@@ -144,8 +138,14 @@ mod tests {
         queue
     }
 
+    fn first(message: &Payload) -> u8 {
+        let mut bytes = Vec::new();
+        message.put_to(&mut bytes);
+        bytes[0]
+    }
+
     fn numbers(queue: &mut PushQueue) -> Vec<u8> {
-        std::iter::from_fn(|| queue.pop()).map(|push| push.message[0]).collect()
+        std::iter::from_fn(|| queue.pop()).map(|push| first(&push.message)).collect()
     }
 
     #[test]

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::BufMut;
-
 use super::Shared;
 use super::queue::{Encoded, Joined};
 use super::state::State;
@@ -77,14 +75,14 @@ impl State {
         let len = push.message.len();
         self.pushers.nobody(known.lane)
             && self.conn.takes_push(&known, len)
-            && self.conn.push_known(&known, len, |out| out.put_slice(&push.message)).is_ok()
+            && self.conn.push_known(&known, len, |out| push.message.put_to(out)).is_ok()
     }
 
     /// Sends it if there is room. Nobody waits before it in its lane.
     fn send_encoded(&mut self, pushing: Pushing<'_>, push: &Encoded) -> bool {
         match self.conn.queued_room(&pushing) {
             PushRoom::Full(_) => false,
-            PushRoom::InPlace => self.conn.push_in_place(pushing, |out| out.put_slice(&push.message)).is_ok(),
+            PushRoom::InPlace => self.conn.push_in_place(pushing, |out| push.message.put_to(out)).is_ok(),
             PushRoom::Large => {
                 self.conn.push_large(pushing, push.message.clone());
                 true

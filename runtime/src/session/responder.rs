@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Shared;
-use super::outside::Outside;
+use super::outside;
 use crate::context::{CallCore, Context};
 use crate::frame::Block;
+use crate::message::Payload;
 use crate::proto::{ReplyRoom, Terminal, stop_status};
 use crate::{Message, MethodKind, Raw, Status};
 
@@ -94,7 +95,7 @@ impl Responder {
             }
             match state.conn.reply_room(len, block.len()) {
                 ReplyRoom::Nobody => Placed::Done,
-                ReplyRoom::Outside => Placed::Outside(Outside::new(reply, len, &mut state.conn)),
+                ReplyRoom::Outside => Placed::Outside,
                 ReplyRoom::InPlace => {
                     let written = state.conn.reply_in_place(number, len, &block, |out| reply.encode(out));
                     match written {
@@ -110,7 +111,7 @@ impl Responder {
         match placed {
             Placed::Done => self.done = true,
             Placed::Refused(status) => self.status(&status.by_handler()),
-            Placed::Outside(outside) => match outside.encode(reply, len) {
+            Placed::Outside => match outside::encode(self.shared(), reply, len) {
                 Ok(message) => self.terminal(Terminal::Message { block, message }),
                 Err(error) => self.status(&Status::from(error).by_handler()),
             },
@@ -121,7 +122,7 @@ impl Responder {
         let block = self.core.take_reply_metadata().into_item();
         let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
         match checked {
-            Ok(()) => self.terminal(Terminal::Message { block, message: Bytes::new() }),
+            Ok(()) => self.terminal(Terminal::Message { block, message: Payload::default() }),
             Err(status) => self.status(&status.by_handler()),
         }
     }
@@ -159,7 +160,7 @@ impl Responder {
 
 enum Placed {
     Done,
-    Outside(Outside),
+    Outside,
     Refused(Status),
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Shared;
-use super::outside::Outside;
+use super::outside;
 use super::state::State;
 use crate::frame::CallId;
 use crate::proto::{Answer, Half, ItemRoom, Messages, Read, StreamKey, lengthen};
@@ -157,7 +157,7 @@ impl StreamHandle {
         if let Err(status) = state.conn.check_item(limit, len) {
             return Poll::Ready(Err(status));
         }
-        let outside = match state.conn.item_room(self.key, len) {
+        match state.conn.item_room(self.key, len) {
             ItemRoom::Closed(why) => return Poll::Ready(Err(why)),
             ItemRoom::Wait => {
                 state.sender_waits(self.key.id, waker);
@@ -169,10 +169,10 @@ impl StreamHandle {
                 self.shared.unlock(state);
                 return Poll::Ready(sent.map(|()| true).map_err(Status::from));
             }
-            ItemRoom::Outside => Outside::new(message, len, &mut state.conn),
-        };
+            ItemRoom::Outside => {}
+        }
         drop(state);
-        let encoded = outside.encode(message, len)?;
+        let encoded = outside::encode(&self.shared, message, len)?;
         self.shared.with(|state| state.conn.offer_item(self.key, encoded));
         Poll::Ready(Ok(false))
     }

@@ -12,6 +12,7 @@ mod held;
 mod hostile;
 mod journal;
 mod lanes;
+mod large;
 mod limits;
 mod peers;
 mod pipeline;

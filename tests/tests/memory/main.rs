@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod idle;
+mod large;
 mod queued;
 mod streams;
 
@@ -17,12 +18,15 @@ struct Counting;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Blocks of half a MiB and more.
+static LARGE: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: all is done by the system's allocator.
 #[expect(unsafe_code, reason = "an allocator that counts")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::Relaxed);
+        LARGE.fetch_add(usize::from(layout.size() >= 512 << 10), Ordering::Relaxed);
         LIVE.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
@@ -189,6 +193,7 @@ fn memory_is_bounded_and_a_call_costs_few_allocations() {
         assert!(most < 2 << 20, "{what}: {most} bytes");
     }
     current(idle::connections_that_rest_hold_little());
+    current(large::a_large_message_has_room_made_for_it_only_where_it_is_read());
     streams::streams_hold_what_they_were_granted();
     current(queued::a_push_to_many_costs_few_allocations());
     current(queued::receivers_that_do_not_read_hold_no_more_than_their_bound());

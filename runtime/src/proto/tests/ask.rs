@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{OpenRoute, Shape};
+use super::super::{MESSAGE_COST, OpenRoute, Shape};
+use crate::message::Payload;
 use crate::{MethodKind, MethodSpec};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -76,4 +77,21 @@ pub(crate) struct Pushed {
     pub(crate) lane: u32,
     pub(crate) message: Bytes,
     pub(crate) cost: u64,
+}
+
+/// A message as it is sent: some in one piece, some in several, which must make no difference.
+pub(crate) fn in_pieces(message: Bytes) -> Payload {
+    let (len, half) = (message.len(), message.len() / 2);
+    match len % 3 {
+        0 => Payload::from(message),
+        1 => Payload::linked([message.slice(..half), message.slice(half..)]),
+        _ => {
+            Payload::linked([message.slice(..1), message.slice(1..half.max(1)), message.slice(half.max(1)..)])
+        }
+    }
+}
+
+/// What an item is charged (wire 7.1).
+pub(crate) fn cost_of_item(message: &Bytes) -> u64 {
+    MESSAGE_COST + message.len() as u64
 }

@@ -63,7 +63,7 @@ impl End {
             let opened = self.conn.open_call(permit, opening, |out| out.extend_from_slice(&message));
             assert!(opened.is_ok(), "{opened:?}");
         } else {
-            self.conn.open_large_call(self.now, permit, opening, message);
+            self.conn.open_large_call(self.now, permit, opening, in_pieces(message));
         }
         self.conn.stamp(self.now);
         let key = self.conn.our_stream(permit.number);
@@ -108,7 +108,7 @@ impl End {
                 Sent::Gone
             }
             ItemRoom::Outside => {
-                self.conn.offer_item(key, message.clone());
+                self.conn.offer_item(key, in_pieces(message.clone()));
                 Sent::Offered
             }
             ItemRoom::Wait => Sent::NotNow,

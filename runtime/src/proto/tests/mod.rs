@@ -41,7 +41,6 @@ pub(super) use self::ask::*;
 use self::halves::Woken;
 use self::ledger::Ledger;
 use self::placing::Straight;
-use super::items::cost_of_item;
 use super::*;
 use crate::frame::{Decoder, Frame};
 use crate::{Reason, Status};
@@ -224,7 +223,7 @@ impl End {
             let opened = self.conn.open_call(permit, opening, |out| out.extend_from_slice(&message));
             assert!(opened.is_ok(), "{opened:?}");
         } else {
-            self.conn.open_large_call(self.now, permit, opening, message);
+            self.conn.open_large_call(self.now, permit, opening, in_pieces(message));
         }
         self.conn.stamp(self.now);
         self.settle();
@@ -248,7 +247,8 @@ impl End {
         match self.conn.reply_room(message.len(), 0) {
             // As the session does: the end of items may have to wait for the last.
             _ if call.is_some_and(|call| call.shape.answers_with_items()) => {
-                self.conn.reply(number, Terminal::Message { block: Bytes::new(), message });
+                self.conn
+                    .reply(number, Terminal::Message { block: Bytes::new(), message: in_pieces(message) });
             }
             ReplyRoom::InPlace => {
                 let written = self
@@ -256,7 +256,9 @@ impl End {
                     .reply_in_place(number, message.len(), &[], |out| out.extend_from_slice(&message));
                 assert!(written.is_ok());
             }
-            ReplyRoom::Outside => self.conn.reply(number, Terminal::Message { block: Bytes::new(), message }),
+            ReplyRoom::Outside => self
+                .conn
+                .reply(number, Terminal::Message { block: Bytes::new(), message: in_pieces(message) }),
             ReplyRoom::Nobody => {}
         }
         self.settle();
@@ -279,7 +281,7 @@ impl End {
                     .push_in_place(pushing, |out| out.extend_from_slice(message))
                     .expect("its length is right");
             }
-            PushRoom::Large => self.conn.push_large(pushing, message.clone()),
+            PushRoom::Large => self.conn.push_large(pushing, in_pieces(message.clone())),
             PushRoom::Full(_) => {}
         }
         self.settle();
