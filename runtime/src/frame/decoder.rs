@@ -92,7 +92,8 @@ impl Decoder {
         self.needed
     }
 
-    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`; a run counts as one. True: there may be more.
+    /// Takes the frames off `buf` that are whole, and appends them to `frames` until it has `most`; a run counts as one.
+    /// True: there may be more.
     ///
     /// Many at a time, because a frame is large for a value: from here it goes straight to where it waits.
     pub(crate) fn decode_most(

@@ -20,7 +20,8 @@ const MOST: i32 = 64;
 pub(super) struct Patience {
     /// Waits that ended soon, less those that it looked through in vain. It looks while this is above zero.
     trust: i32,
-    /// The last read brought several messages: then several calls are in flight, or a stream flows. One is no reason to wait awake.
+    /// The last read brought several messages: then several calls are in flight, or a stream flows. One is no reason to
+    /// wait awake.
     several: bool,
     /// In this wait, so often, and since when.
     looks: u32,
