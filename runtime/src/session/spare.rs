@@ -116,3 +116,40 @@ impl Future for Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spare() -> Spare {
+        Spare(Arc::new(Lock::new(Seat::Busy)))
+    }
+
+    #[test]
+    fn of_tasks_without_a_handler_256_wait_for_one_while_there_is_traffic() {
+        let runs = Runs::default();
+        assert!(!runs.keep(spare()), "there is no traffic");
+        runs.stay();
+        for number in 1..=256 {
+            assert!(runs.keep(spare()), "{number}");
+        }
+        assert!(!runs.keep(spare()), "one too many");
+        assert!(runs.take_spare().is_some());
+        assert!(runs.keep(spare()), "there is room again");
+        runs.rest();
+        assert!(runs.take_spare().is_none(), "they are dismissed when there is no traffic any more");
+        assert!(!runs.keep(spare()));
+    }
+
+    #[test]
+    fn when_the_connection_ends_tasks_without_a_handler_leave() {
+        let runs = Runs::default();
+        runs.stay();
+        let kept = spare();
+        let seat = Arc::clone(&kept.0);
+        assert!(runs.keep(kept));
+        runs.end();
+        assert!(matches!(*seat.lock(), Seat::Dismissed));
+        assert!(!runs.keep(spare()));
+    }
+}
