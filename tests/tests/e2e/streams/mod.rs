@@ -8,6 +8,7 @@ mod halves;
 mod items;
 mod leavings;
 mod panics;
+mod promptly;
 mod shapes;
 mod slow;
 mod statuses;
