@@ -2,6 +2,8 @@
 //! The code is the session's own; only the lock is loom's. Run:
 //! `RUSTFLAGS="--cfg protocall_loom" cargo test -p protocall --lib models`
 
+mod pushes;
+
 use std::sync::Arc as StdArc;
 use std::task::{Poll, Wake, Waker};
 
