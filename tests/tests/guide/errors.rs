@@ -84,15 +84,27 @@ fn settings_that_cannot_work_say_what_the_page_says() {
     let tell = |builder: ChannelBuilder| assert_told(&builder.connect_lazy().unwrap_err().to_string());
     let builder = || Channel::builder("tcp://127.0.0.1:1");
     tell(builder().receive_budget(1));
-    tell(builder().max_message(1));
-    tell(builder().max_fragment(1));
-    tell(builder().max_metadata(1));
-    tell(builder().max_in_flight(1));
-    tell(builder().push_queue(0, 1 << 20));
-    tell(builder().push_queue(1, 1));
-    tell(builder().max_lanes(1));
-    tell(builder().max_bindings(1));
     tell(builder().connect_timeout(Duration::ZERO));
+    let (_, ranges) = ERRORS.split_once("it can be … to …").unwrap();
+    let (ranges, _) = ranges.split_once("\n- ").unwrap();
+    for out_of_range in [
+        builder().max_message(1),
+        builder().max_fragment(1),
+        builder().max_metadata(1),
+        builder().max_in_flight(0),
+        builder().max_lanes(1),
+        builder().max_bindings(1),
+        builder().send_buffer(1),
+        builder().stream_credit(1),
+        builder().lane_credit(1),
+        builder().push_queue(0, 1 << 20),
+        builder().push_queue(1, 1),
+    ] {
+        let error = out_of_range.connect_lazy().unwrap_err();
+        assert_told(&error.to_string());
+        let Error::Config { knob, .. } = error else { panic!("{error}") };
+        assert!(ranges.contains(&format!("`{knob}`")), "the page does not name `{knob}` there");
+    }
     for uri in ["127.0.0.1:7000", "tcp://x", "unix://", "http://x:1"] {
         tell(Channel::builder(uri));
     }
