@@ -27,6 +27,11 @@ fn inline_schema_prints_what_is_expected() {
 }
 
 #[test]
+fn proxy_prints_what_is_expected() {
+    runs("proxy", env!("CARGO_BIN_EXE_proxy"));
+}
+
+#[test]
 fn quickstart_prints_what_is_expected() {
     runs("quickstart", env!("CARGO_BIN_EXE_quickstart"));
 }

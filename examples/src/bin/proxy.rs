@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::process::ExitCode;
 
 use protocall::{Bound, Caller, Channel, Context, Proxy, Raw, Router, SendStream, Server, Status};
 use protocall_examples::greeter::TalkingGreeter;
@@ -40,20 +41,29 @@ fn router(upstream: String, services: Vec<(String, String)>) -> Result<Router, p
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let (listen, upstream) = match &args[..] {
-        [demo] if demo == "--demo" => return demonstrate().await,
-        [listen, upstream, ..] => (listen.clone(), upstream.clone()),
-        _ => return Err("proxy LISTEN UPSTREAM [SERVICE=UPSTREAM]... or proxy --demo".into()),
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        [] | ["--demo"] => demonstrate().await,
+        [listen, upstream, ref services @ ..] => pass(listen, upstream, services).await,
+        _ => Err("usage: proxy [--demo | LISTEN UPSTREAM [SERVICE=UPSTREAM]...]".into()),
     };
-    let services = args[2..].iter().map(|arg| {
-        let pair = arg.split_once('=');
-        let (service, upstream) = pair.ok_or_else(|| format!("`{arg}` is not SERVICE=UPSTREAM"))?;
+    if let Err(error) = outcome {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+async fn pass(listen: &str, upstream: &str, services: &[&str]) -> Result<(), Box<dyn Error>> {
+    let services = services.iter().map(|argument| {
+        let pair = argument.split_once('=');
+        let (service, upstream) = pair.ok_or_else(|| format!("`{argument}` is not SERVICE=UPSTREAM"))?;
         Ok((service.to_owned(), upstream.to_owned()))
     });
     let services = services.collect::<Result<_, String>>()?;
-    let bound = Server::new(router(upstream, services)?).listen(listen).bind().await?;
+    let bound = Server::new(router(upstream.to_owned(), services)?).listen(listen).bind().await?;
     println!("listening on {}; Ctrl-C ends it", bound.local_addrs()[0]);
     println!("the end: {}", bound.serve_until(protocall::shutdown_signal()).await);
     Ok(())
