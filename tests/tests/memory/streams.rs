@@ -3,6 +3,7 @@
 
 use std::future::pending;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocall::{Channel, Code, Context, RecvStream, Router, SendStream, Server, Status};
@@ -69,6 +70,9 @@ impl Echo for Host {
     }
 }
 
+/// A raw peer answers no pings, and a machine may be so slow that it would be taken for dead.
+const NO_PINGS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(1));
+
 fn live() -> usize {
     LIVE.load(Ordering::Relaxed)
 }
@@ -113,7 +117,8 @@ struct Raw {
 
 impl Raw {
     async fn new(host: Host, server: impl FnOnce(Server) -> Server) -> Self {
-        let bound = server(Server::new(served(host))).bind().await.unwrap();
+        let (never, pong) = NO_PINGS;
+        let bound = server(Server::new(served(host)).keepalive(never, pong)).bind().await.unwrap();
         let handle = bound.handle();
         let serving = tokio::spawn(bound.serve());
         settle().await;
@@ -207,7 +212,7 @@ async fn streams_that_nobody_reads_hold_their_credit(streams: usize, credit: usi
         loop {
             // Only the stream's credit stops it, not the write buffer.
             let send = tokio::time::timeout(
-                std::time::Duration::from_millis(1),
+                Duration::from_millis(1),
                 out.send(EchoRequest { payload: payload.clone() }),
             );
             match send.await {
@@ -272,8 +277,9 @@ async fn the_wire_carries_no_more_than_was_granted(streams: u32) {
     const INITIAL: usize = 16_384;
     let (mut peer, ours) = tokio::io::duplex(64 << 10);
     peer.write_all(&hello(streams)).await.unwrap();
-    let channel = Channel::builder("tcp://memory:1").connect_over(ours).await.unwrap();
-    let client = EchoClient::new(channel);
+    let (never, pong) = NO_PINGS;
+    let builder = Channel::builder("tcp://memory:1").keepalive(never, pong);
+    let client = EchoClient::new(builder.connect_over(ours).await.unwrap());
     let reads = tokio::spawn(async move {
         let mut spent = vec![0; streams as usize + 1];
         let mut blocked = vec![false; streams as usize + 1];
