@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::message::Payload;
-
 use crate::frame::{
     CallHead, CallId, FragmentHead, FragmentOf, ItemHead, Outline, PushHead, ReplyHead, RouteRef,
     withdraw_all,
 };
+use crate::message::Payload;
 
+/// Fragments are of so many bytes, or some times as many. Their frames are then a little less than what the kernel sends at once,
+/// 65,160 to 65,483 bytes by the network: of those of 64 KiB some hundred bytes are left over in each write, and cost as much.
+const CUT: usize = 60 << 10;
 /// Bytes of fragments in one batch: what a control frame may have to wait for.
-const BATCH_FRAGMENTS: usize = 128 << 10;
+const BATCH_FRAGMENTS: usize = 2 * CUT;
 
 /// Large messages that take turns; those behind them wait. Taking turns with all, many that come at once would all be
 /// whole only at the end: the peer could begin with none of them meanwhile, and both ends would hold all of them.
@@ -317,8 +319,8 @@ impl Outbox {
         batch: &mut Batch,
         left: &mut Vec<Left>,
     ) -> u64 {
-        let mut heads = BytesMut::new();
-        let mut filled = 0;
+        let piece = if piece < CUT { piece } else { piece - piece % CUT };
+        let (mut heads, mut filled) = (BytesMut::new(), 0);
         while filled < room.min(BATCH_FRAGMENTS) {
             let Some(mut large) = self.large.pop_front() else { break };
             if !large.begun {

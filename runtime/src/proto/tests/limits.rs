@@ -209,6 +209,25 @@ fn large_messages_arrive_one_after_the_other_and_a_very_large_one_holds_up_no_ot
 }
 
 #[test]
+fn fragments_leave_in_batches_that_fit_into_two_of_the_kernels_segments() {
+    // What loopback sends at once, and what a network of 1,500 bytes a packet does.
+    let segments = [65_483, 45 * 1_448];
+    let mut pair = Pair::new(&Config::default());
+    let number = pair.a.call(Ask::of(3 << 20).tag(1));
+    let mut batches = Vec::new();
+    while pair.b.journal.is_empty() {
+        pair.a.poll_batch();
+        batches.push(pair.a.batch_len());
+        pair.drive_batch();
+    }
+    let [most, least] = [batches.iter().max(), batches[..batches.len() - 1].iter().min()].map(Option::unwrap);
+    assert!(segments.iter().all(|segment| *most <= 2 * segment), "{batches:?}");
+    assert!(*least > 120_000 && batches.len() == 26, "{batches:?}");
+    pair.drive();
+    assert_eq!(pair.a.success(number).len(), 3 << 20);
+}
+
+#[test]
 fn a_stream_reply_with_a_message_costs_the_call() {
     let mut raw = Raw::new(&Config::default());
     let number = raw.end.call(Ask { shape: Shape::ServerStream, ..Ask::of(8) });
