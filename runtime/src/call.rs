@@ -1,7 +1,7 @@
 //! What a client's methods return: a call that is made when it is awaited. Made by generated clients.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll};
@@ -13,6 +13,7 @@ use crate::frame::Block;
 use crate::proto::{Answer, Shape};
 use crate::request::{Phase, Request, RouteName, request_setters};
 use crate::session::CallWait;
+use crate::session::pieces::Opened;
 use crate::{Caller, Code, Message, Metadata, MethodSpec, Raw, Status, Timeout};
 
 /// A call: awaited, it gives the answer or a [`Status`].
@@ -105,8 +106,8 @@ impl<Q: Message, R: Message> Call<Q, R> {
     }
 }
 
-impl Call<Raw, Raw> {
-    pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
+impl<Q: Message> Call<Q, Raw> {
+    pub(crate) fn raw(caller: Caller, route: String, message: Q) -> Self {
         Self { request: Request::new(caller, RouteName::Name(route), message), answer: PhantomData }
     }
 
@@ -114,6 +115,17 @@ impl Call<Raw, Raw> {
     pub(crate) fn forwarding(mut self, came: Option<&Block>, from: String) -> Self {
         self.request.forward(came, from);
         self
+    }
+
+    /// Opens it, for who looks at its answer as it comes.
+    pub(crate) async fn open(mut self) -> Result<Opened, Status> {
+        poll_fn(|cx| self.request.poll_opened(Shape::Unary, cx)).await?;
+        match std::mem::replace(&mut self.request.phase, Phase::Done) {
+            Phase::On { shared, wait: Some(CallWait::Answer(number)), .. } => {
+                Ok(Opened::new(shared, number, self.request.caller.clone()))
+            }
+            _ => Err(Status::internal("the call was not opened")),
+        }
     }
 }
 

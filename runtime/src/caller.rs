@@ -18,7 +18,11 @@ use crate::{
 /// Or whom it pushes to: a [`Group`], all sessions of a `Registry`, or any sessions in a `Vec`. Such a client pushes to
 /// each of them; a call fails with [`Error::NotOne`].
 #[derive(Clone, Debug)]
-pub struct Caller(Via);
+pub struct Caller {
+    via: Via,
+    /// Nobody else calls there.
+    own: bool,
+}
 
 #[derive(Clone, Debug)]
 enum Via {
@@ -31,27 +35,27 @@ enum Via {
 
 impl From<Session> for Caller {
     fn from(session: Session) -> Self {
-        Self(Via::Session(session))
+        Self::of(Via::Session(session))
     }
 }
 
 impl From<&Session> for Caller {
     fn from(session: &Session) -> Self {
-        Self(Via::Session(session.clone()))
+        Self::of(Via::Session(session.clone()))
     }
 }
 
 #[cfg(feature = "client")]
 impl From<Channel> for Caller {
     fn from(channel: Channel) -> Self {
-        Self(Via::Channel(channel))
+        Self::of(Via::Channel(channel))
     }
 }
 
 #[cfg(feature = "client")]
 impl From<&Channel> for Caller {
     fn from(channel: &Channel) -> Self {
-        Self(Via::Channel(channel.clone()))
+        Self::of(Via::Channel(channel.clone()))
     }
 }
 
@@ -59,13 +63,13 @@ impl From<&Channel> for Caller {
 impl From<crate::Router> for Caller {
     /// Calls the router's services in this process, over a connection in memory: for tests and mocks.
     fn from(router: crate::Router) -> Self {
-        Self(Via::Channel(Channel::in_memory(router)))
+        Self::of(Via::Channel(Channel::in_memory(router)))
     }
 }
 
 impl From<Group> for Caller {
     fn from(group: Group) -> Self {
-        Self(Via::Group(group))
+        Self::of(Via::Group(group))
     }
 }
 
@@ -85,7 +89,7 @@ impl From<&crate::Registry> for Caller {
 
 impl From<Vec<Session>> for Caller {
     fn from(sessions: Vec<Session>) -> Self {
-        Self(Via::Many(Arc::new(sessions)))
+        Self::of(Via::Many(Arc::new(sessions)))
     }
 }
 
@@ -96,6 +100,22 @@ impl FromIterator<Session> for Caller {
 }
 
 impl Caller {
+    fn of(via: Via) -> Self {
+        Self { via, own: false }
+    }
+
+    /// Of one connection that comes in: who sends slowly there holds up no others.
+    #[cfg(feature = "client")]
+    pub(crate) fn own(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
+    /// Whether nobody else calls there.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
     /// A call by route, `package.Service/Method` in 1 to 1,024 bytes, with bytes for its message.
     pub fn call_raw(&self, route: impl Into<String>, body: impl Into<Raw>) -> Call<Raw, Raw> {
         Call::raw(self.clone(), route.into(), body.into())
@@ -133,7 +153,7 @@ impl Caller {
         spec: &'static MethodSpec,
         message: &M,
     ) -> Option<Result<(), Status>> {
-        match &self.0 {
+        match &self.via {
             Via::Session(session) => session.shared().push_known(spec, message),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.current()?.push_known(spec, message),
@@ -142,7 +162,7 @@ impl Caller {
     }
 
     pub(crate) fn session_now(&self) -> Option<Arc<Shared>> {
-        match &self.0 {
+        match &self.via {
             Via::Session(session) => Some(Arc::clone(session.shared())),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.current(),
@@ -152,12 +172,12 @@ impl Caller {
 
     /// Whether it is many that can be pushed to, and not one that can be called.
     pub(crate) fn is_many(&self) -> bool {
-        matches!(self.0, Via::Group(_) | Via::Many(_))
+        matches!(self.via, Via::Group(_) | Via::Many(_))
     }
 
     /// Those who get a push now. No lock is held while they do.
     pub(crate) fn each_receiver(&self, mut give: impl FnMut(Option<&Shared>)) {
-        let many = match &self.0 {
+        let many = match &self.via {
             Via::Group(group) => group.all(),
             Via::Many(sessions) => Arc::clone(sessions),
             Via::Session(session) => return give(Some(session.shared())),
@@ -170,7 +190,7 @@ impl Caller {
     }
 
     pub(crate) fn connecting(&self) -> Connecting {
-        match &self.0 {
+        match &self.via {
             Via::Session(session) => {
                 let session = session.clone();
                 Box::pin(async move { Ok(session) })
@@ -182,7 +202,7 @@ impl Caller {
     }
 
     pub(crate) fn default_timeout(&self) -> Option<Duration> {
-        match &self.0 {
+        match &self.via {
             Via::Session(session) => session.default_timeout(),
             #[cfg(feature = "client")]
             Via::Channel(channel) => channel.default_timeout(),

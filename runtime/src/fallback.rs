@@ -10,11 +10,12 @@ use bytes::Bytes;
 use crate::context::{CallCore, Context};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, PushUnderWay};
+use crate::session::pieces::pass_call;
 use crate::session::relay::pass_on;
 use crate::session::streams::StreamHandle;
 use crate::session::{Held, Responder, Runs};
-use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
-use crate::{Caller, Error, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
+use crate::stream::{Carriage, pump_bidi, pump_client_stream, pump_server_stream};
+use crate::{Call, Caller, Error, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
 /// A call or push of a route that nobody serves, not decoded.
 ///
@@ -31,18 +32,6 @@ pub struct RawCall {
     output: Option<SendStream<Raw>>,
     /// What its bytes were charged: free again when they are gone.
     held: Option<Held>,
-}
-
-/// Bytes that are passed on, and what they were charged: they count as long as anybody still has them.
-struct Passing {
-    bytes: Bytes,
-    _held: Held,
-}
-
-impl AsRef<[u8]> for Passing {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 impl RawCall {
@@ -78,6 +67,14 @@ impl RawCall {
     /// It waits here: what it was charged is not given back before its bytes have gone.
     fn hold(&mut self, cost: u64) {
         self.held = Runs::hold(self.core.session().shared(), cost);
+    }
+
+    /// Its bytes, with what they were charged.
+    fn into_payload(self) -> Raw {
+        match self.held {
+            Some(held) => Raw(held.with(self.payload.0)),
+            None => self.payload,
+        }
     }
 
     /// What it was called as.
@@ -127,19 +124,19 @@ impl RawCall {
         forwarded.map_err(Status::mark_forwarded)
     }
 
-    async fn forward_to(self, ctx: &Context, to: &Caller) -> Result<Raw, Status> {
-        let Self { payload, kind, input, output, held, .. } = self;
-        let payload = match held {
-            Some(held) => Raw(Bytes::from_owner(Passing { bytes: payload.0, _held: held })),
-            None => payload,
-        };
+    async fn forward_to(mut self, ctx: &Context, to: &Caller) -> Result<Raw, Status> {
+        let kind = self.kind;
+        let (input, output) = (self.input.take(), self.output.take());
+        let payload = self.into_payload();
         let (to, route) = (to.clone(), ctx.route().to_owned());
         let (metadata, came, from) = (ctx.metadata().clone(), ctx.block(), ctx.peer_addr().to_string());
+        // Over a connection that others call over too, who sends slowly would hold room that they wait for.
+        let there = if to.is_own() { Carriage::InPieces } else { Carriage::Whole };
         let none =
             || Status::failed_precondition("the streams of the call were taken: it cannot be forwarded");
         match kind {
             MethodKind::Unary | MethodKind::Push => {
-                let call = crate::Call::<Raw, Raw>::raw(to, route, payload);
+                let call = Call::<Raw, Raw>::raw(to, route, payload);
                 let call = call.all_metadata(metadata).forwarding(came, from).no_timeout();
                 let (reply, metadata) = call.with_metadata().await?;
                 ctx.append_reply_metadata(&metadata);
@@ -147,22 +144,23 @@ impl RawCall {
             }
             MethodKind::ServerStream => {
                 let open = Open::raw(to, route, payload).all_metadata(metadata);
-                pump_server_stream(ctx, open.forwarding(came, from).no_timeout(), output.ok_or_else(none)?)
-                    .await?;
+                let (open, output) = (open.forwarding(came, from).no_timeout(), output.ok_or_else(none)?);
+                pump_server_stream(ctx, open, output, Carriage::InPieces).await?;
                 Ok(Raw::default())
             }
             MethodKind::ClientStream => {
                 let open = Open::raw(to, route, ()).all_metadata(metadata);
                 let input = input.ok_or_else(none)?;
                 let (reply, metadata) =
-                    pump_client_stream(open.forwarding(came, from).no_timeout(), input).await?;
+                    pump_client_stream(open.forwarding(came, from).no_timeout(), input, there).await?;
                 ctx.append_reply_metadata(&metadata);
                 Ok(reply)
             }
             MethodKind::Bidi => {
                 let open = Open::raw(to, route, ()).all_metadata(metadata);
                 let (input, output) = (input.ok_or_else(none)?, output.ok_or_else(none)?);
-                pump_bidi(ctx, open.forwarding(came, from).no_timeout(), input, output).await?;
+                let open = open.forwarding(came, from).no_timeout();
+                pump_bidi(ctx, open, (input, output), (there, Carriage::InPieces)).await?;
                 Ok(Raw::default())
             }
         }
@@ -203,11 +201,11 @@ pub trait Fallback: Send + Sync + 'static {
     /// Answers the call.
     fn call(&self, ctx: &Context, call: RawCall) -> impl Future<Output = Result<Raw, Status>> + Send;
 
-    /// Where a call goes that is to be passed on and nothing more: what [`RawCall::forward`] does, at a fraction of its cost.
-    /// `None`, also if there is no connection at once or no room there: it goes to [`call`](Self::call). Asked for each call
-    /// without streams; it must not block.
-    fn forwards_to(&self, ctx: &Context, call: &RawCall) -> Option<Caller> {
-        let _ = (ctx, call);
+    /// Where a call goes that is to be passed on and nothing more: what [`RawCall::forward`] does, at a fraction of its cost,
+    /// and a large answer as it comes. `None`: it goes to [`call`](Self::call). Asked for each call without streams, before
+    /// all of it may be here; it must not block.
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
+        let _ = ctx;
         None
     }
 }
@@ -242,6 +240,9 @@ where
 pub(crate) trait ErasedFallback: Send + Sync + 'static {
     /// `cost`: what the call was charged.
     fn handle(self: Arc<Self>, ctx: Context, call: RawCall, responder: Responder, cost: u64) -> Handling;
+
+    /// Where a call goes, if it is to be passed on and nothing more.
+    fn goes_to(&self, ctx: &Context) -> Option<Caller>;
 }
 
 impl<F: Fallback> ErasedFallback for F {
@@ -252,24 +253,33 @@ impl<F: Fallback> ErasedFallback for F {
         mut responder: Responder,
         cost: u64,
     ) -> Handling {
-        let to = if call.kind == MethodKind::Unary { self.forwards_to(&ctx, &call) } else { None };
-        let passes = to.is_some();
-        if let Some(to) = to {
+        let to = if call.kind == MethodKind::Unary { self.forwards_to(&ctx) } else { None };
+        if let Some(to) = &to {
             // What leaves at once is in the write buffer, which has a bound of its own.
-            responder = match pass_on(&ctx, &call.payload, to, responder) {
+            responder = match pass_on(&ctx, &call.payload, to.clone(), responder) {
                 Ok(()) => return Handling::done(),
                 Err(responder) => responder,
             };
         }
         call.hold(cost);
-        if let (Some(held), true) = (&mut call.held, passes) {
+        let Some(to) = to else {
+            return Handling::future(async move {
+                let kind = call.kind();
+                let result = Fallback::call(&*self, &ctx, call).await;
+                responder.finish_forwarded(kind, result);
+            });
+        };
+        if let Some(held) = &mut call.held {
             held.stand_in_line();
         }
         Handling::future(async move {
-            let kind = call.kind();
-            let result = Fallback::call(&*self, &ctx, call).await;
-            responder.finish_forwarded(kind, result);
+            let call = Call::<Raw, Raw>::raw(to, ctx.route().to_owned(), call.into_payload());
+            pass_call(&ctx, call, None, responder).await;
         })
+    }
+
+    fn goes_to(&self, ctx: &Context) -> Option<Caller> {
+        self.forwards_to(ctx)
     }
 }
 

@@ -124,6 +124,23 @@ impl Message for Raw {
     }
 }
 
+/// A message of so many bytes, none of which is here yet: those of one that is passed on as it comes.
+#[derive(Debug)]
+pub(crate) struct Coming(pub(crate) usize);
+
+impl Message for Coming {
+    fn encoded_len(&self) -> usize {
+        self.0
+    }
+
+    /// There is nothing to write: it is sent as it comes.
+    fn encode(&self, _: &mut impl BufMut) {}
+
+    fn decode(payload: Bytes) -> Result<Self, Status> {
+        Ok(Self(payload.len()))
+    }
+}
+
 impl<B: Into<Bytes>> From<B> for Raw {
     fn from(bytes: B) -> Self {
         Self(bytes.into())

@@ -10,7 +10,7 @@ pub mod v1 {
     pub use crate::service::{Handling, Incoming, Service};
     pub use prost_types;
 
-    use crate::stream::{pump_bidi, pump_client_stream, pump_server_stream};
+    use crate::stream::{Carriage, pump_bidi, pump_client_stream, pump_server_stream};
     use crate::{
         Call, Caller, Context, Message, MethodSpec, Open, Push, RecvStream, Reply, SendStream, Status,
     };
@@ -85,7 +85,7 @@ pub mod v1 {
     ) -> impl Future<Output = Result<(), Status>> + Send + use<Q, R> {
         let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
         let scope = ctx.clone();
-        scope.scope(async move { pump_server_stream(&ctx, open, out).await })
+        scope.scope(async move { pump_server_stream(&ctx, open, out, Carriage::Whole).await })
     }
 
     /// A client as its service's trait: the items go on as they come.
@@ -97,7 +97,7 @@ pub mod v1 {
         let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
         let scope = ctx.clone();
         scope.scope(async move {
-            let (reply, metadata) = pump_client_stream(open, input).await?;
+            let (reply, metadata) = pump_client_stream(open, input, Carriage::Whole).await?;
             ctx.append_reply_metadata(&metadata);
             Ok(reply)
         })
@@ -112,6 +112,8 @@ pub mod v1 {
     ) -> impl Future<Output = Result<(), Status>> + Send + use<Q, R> {
         let (open, ctx) = (open.all_metadata(ctx.metadata().clone()), ctx.clone());
         let scope = ctx.clone();
-        scope.scope(async move { pump_bidi(&ctx, open, input, out).await })
+        scope.scope(
+            async move { pump_bidi(&ctx, open, (input, out), (Carriage::Whole, Carriage::Whole)).await },
+        )
     }
 }

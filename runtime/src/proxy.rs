@@ -22,7 +22,9 @@ use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCal
 ///
 /// Metadata, deadline, trace, codec, priority and status details pass unchanged, cancellation too, and the caller's address
 /// is [added](Context::forwarded_for). A message or item is held until the next hop takes it, and its credit as long: who is
-/// slow slows the sender behind, and nobody else. That a call was not run is passed on where it is certain.
+/// slow slows the sender behind, and nobody else. Large requests, answers and items go on as they come, fragment by fragment;
+/// large pushes, and the request of a server stream, when they are whole. That a call was not run is passed on where it is
+/// certain.
 ///
 /// ```
 /// use protocall::{Channel, Proxy, Router};
@@ -54,18 +56,18 @@ impl Proxy {
     pub fn upstream(&self, ctx: &Context) -> Result<Caller, Status> {
         let session = ctx.session();
         if let Some(upstream) = self.0.upstreams.lock().get(&session) {
-            return Ok(upstream.into());
+            return Ok(Caller::from(upstream).own());
         }
         // With the lock released, since it is the user's.
-        let back = Router::new().forward_to(&session);
+        let back = Router::new().forward_to(Caller::from(&session).own());
         let upstream = (self.0.connect)(back).map_err(|error| Status::from(error).not_run())?;
         match self.0.upstreams.lock().entry(session.clone()) {
             // Another call was quicker: what was made here has not connected, and goes.
-            Entry::Occupied(other) => return Ok(other.get().into()),
+            Entry::Occupied(other) => return Ok(Caller::from(other.get()).own()),
             Entry::Vacant(place) => place.insert(upstream.clone()),
         };
         tokio::spawn(Arc::clone(&self.0).watch(session, upstream.clone()));
-        Ok(upstream.into())
+        Ok(Caller::from(upstream).own())
     }
 }
 
@@ -105,7 +107,7 @@ impl Fallback for Proxy {
         call.forward(&self.upstream(ctx)?).await
     }
 
-    fn forwards_to(&self, ctx: &Context, _: &RawCall) -> Option<Caller> {
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
         self.upstream(ctx).ok()
     }
 }

@@ -167,17 +167,17 @@ impl Router {
     /// ```
     pub fn forward_to(self, upstream: impl Into<Caller>) -> Self {
         let upstream = upstream.into();
-        self.forward_by(move |_, _| Ok(upstream.clone()))
+        self.forward_by(move |_| Ok(upstream.clone()))
     }
 
-    /// As [`forward_to`](Self::forward_to), to whom `choose` says. It is asked for each call, stream and push, which it must not hold up, and
-    /// perhaps twice for one; what it fails with is the answer.
+    /// As [`forward_to`](Self::forward_to), to whom `choose` says. It is asked for each call, stream and push, which it must not
+    /// hold up, and perhaps twice for one; what it fails with is the answer.
     ///
     /// ```
     /// use protocall::{Caller, Proxy, Router};
     ///
     /// fn by_service(rooms: Caller, rest: Proxy) -> Router {
-    ///     Router::new().forward_by(move |ctx, call| match call.route().starts_with("room.v1.Room/") {
+    ///     Router::new().forward_by(move |ctx| match ctx.route().starts_with("room.v1.Room/") {
     ///         true => Ok(rooms.clone()),
     ///         false => rest.upstream(ctx),
     ///     })
@@ -185,7 +185,7 @@ impl Router {
     /// ```
     pub fn forward_by<F>(self, choose: F) -> Self
     where
-        F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+        F: Fn(&Context) -> Result<Caller, Status> + Send + Sync + 'static,
     {
         let choose = Arc::new(choose);
         self.fallback(ForwardBy(Arc::clone(&choose))).fallback_push(ForwardBy(choose))
@@ -227,6 +227,16 @@ impl Router {
         Some(Services { fallback, list })
     }
 
+    pub(crate) fn has_fallback(&self) -> bool {
+        self.0.fallback.is_some()
+    }
+
+    /// Whom a large call of a route that nobody serves goes to as it comes, if to somebody to whom nobody else sends: who sends
+    /// slowly would hold room there that others wait for.
+    pub(crate) fn passes_as_it_comes(&self, ctx: &Context) -> Option<Caller> {
+        self.0.fallback.as_ref()?.goes_to(ctx).filter(Caller::is_own)
+    }
+
     pub(crate) fn unknown_call(
         &self,
         (core, stream): (&Arc<CallCore>, Option<StreamKey>),
@@ -259,24 +269,24 @@ struct ForwardBy<F>(Arc<F>);
 
 impl<F> Fallback for ForwardBy<F>
 where
-    F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+    F: Fn(&Context) -> Result<Caller, Status> + Send + Sync + 'static,
 {
     async fn call(&self, ctx: &Context, call: RawCall) -> Result<Raw, Status> {
-        let upstream = (self.0)(ctx, &call)?;
+        let upstream = (self.0)(ctx)?;
         call.forward(&upstream).await
     }
 
-    fn forwards_to(&self, ctx: &Context, call: &RawCall) -> Option<Caller> {
-        (self.0)(ctx, call).ok()
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
+        (self.0)(ctx).ok()
     }
 }
 
 impl<F> FallbackPush for ForwardBy<F>
 where
-    F: Fn(&Context, &RawCall) -> Result<Caller, Status> + Send + Sync + 'static,
+    F: Fn(&Context) -> Result<Caller, Status> + Send + Sync + 'static,
 {
     async fn push(&self, ctx: &Context, push: RawCall) -> Result<(), Status> {
-        let upstream = (self.0)(ctx, &push)?;
+        let upstream = (self.0)(ctx)?;
         push.forward_push(&upstream).await
     }
 }

@@ -31,8 +31,8 @@ fn router(upstream: String, services: Vec<(String, String)>) -> Result<Router, p
     for (service, upstream) in services {
         by_name.insert(service, Caller::from(Channel::builder(upstream).connect_lazy()?));
     }
-    Ok(Router::new().forward_by(move |ctx, call| {
-        let service = call.route().split('/').next().unwrap_or_default();
+    Ok(Router::new().forward_by(move |ctx| {
+        let service = ctx.route().split('/').next().unwrap_or_default();
         match by_name.get(service) {
             Some(upstream) => Ok(upstream.clone()),
             None => rest.upstream(ctx),

@@ -132,6 +132,13 @@ impl CallCore {
         upstream.stop_relay(number, self);
     }
 
+    /// Where it was passed on, if that is this call of the upstream's.
+    pub(crate) fn passed_on_to(&self, number: u32) -> Option<Arc<Shared>> {
+        let live = self.live.lock();
+        let (upstream, there) = live.beside.as_ref()?.passed_on.as_ref()?;
+        (*there == number).then(|| Arc::clone(upstream))
+    }
+
     pub(crate) fn block_codec(&self) -> u8 {
         self.beside.block().map_or(0, |block| block.codec)
     }

@@ -10,6 +10,8 @@ use bytes::{BufMut, Bytes};
 pub(crate) enum Payload {
     Whole(Bytes),
     Linked(Box<Linked>),
+    /// What is passed on while it comes.
+    Coming(Box<Coming>),
 }
 
 /// The pieces of a message, first first, none of them empty.
@@ -19,7 +21,22 @@ pub(crate) struct Linked {
     len: usize,
 }
 
+/// A message of a known length, of which some bytes are here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coming {
+    here: Linked,
+    /// So many are still to come.
+    missing: usize,
+    /// By which what comes is known to be this message's: numbers of calls are used again.
+    serial: u64,
+}
+
 impl Payload {
+    /// A message of so many bytes, none of which is here.
+    pub(crate) fn coming(len: usize, serial: u64) -> Self {
+        Self::Coming(Box::new(Coming { missing: len, serial, ..Coming::default() }))
+    }
+
     /// In the order in which they stand in the message.
     pub(crate) fn linked(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let pieces: VecDeque<Bytes> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
@@ -31,7 +48,37 @@ impl Payload {
         match self {
             Self::Whole(bytes) => bytes.len(),
             Self::Linked(linked) => linked.len,
+            Self::Coming(coming) => coming.here.len + coming.missing,
         }
+    }
+
+    /// Bytes that are here.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Coming(coming) => coming.here.len,
+            whole => whole.len(),
+        }
+    }
+
+    /// Whether some are still to come.
+    pub(crate) fn is_coming(&self) -> bool {
+        self.held() < self.len()
+    }
+
+    /// What it was given when it began to come; 0 for what was whole then.
+    pub(crate) fn serial(&self) -> u64 {
+        match self {
+            Self::Coming(coming) => coming.serial,
+            _ => 0,
+        }
+    }
+
+    /// More of it has come: never more than there was to come.
+    pub(crate) fn add(&mut self, bytes: Bytes) {
+        let Self::Coming(coming) = self else { return debug_assert!(false, "it is whole") };
+        debug_assert!(bytes.len() <= coming.missing, "a message has no more bytes than its length");
+        coming.missing = coming.missing.saturating_sub(bytes.len());
+        coming.here.add(bytes);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -48,6 +95,7 @@ impl Payload {
                 moved
             }
             Self::Linked(linked) => linked.move_to(out, most),
+            Self::Coming(coming) => coming.here.move_to(out, most),
         }
     }
 
@@ -55,7 +103,8 @@ impl Payload {
     pub(crate) fn put_to(&self, out: &mut impl BufMut) {
         match self {
             Self::Whole(bytes) => out.put_slice(bytes),
-            Self::Linked(linked) => linked.pieces.iter().for_each(|piece| out.put_slice(piece)),
+            Self::Linked(linked) => linked.put_to(out),
+            Self::Coming(coming) => coming.here.put_to(out),
         }
     }
 }
@@ -64,6 +113,15 @@ impl Linked {
     #[cfg(test)]
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         self.pieces.iter()
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.pieces.extend((!bytes.is_empty()).then_some(bytes));
+    }
+
+    fn put_to(&self, out: &mut impl BufMut) {
+        self.pieces.iter().for_each(|piece| out.put_slice(piece));
     }
 
     fn move_to(&mut self, out: &mut VecDeque<Bytes>, most: usize) -> usize {
@@ -125,6 +183,23 @@ mod tests {
                 assert_eq!(at, WHOLE.len());
             }
         }
+    }
+
+    #[test]
+    fn what_comes_leaves_in_its_order_and_no_more_than_is_here() {
+        let mut payload = Payload::coming(10, 3);
+        let mut out = VecDeque::new();
+        assert_eq!((payload.move_to(&mut out, 4), payload.held(), payload.serial()), (0, 0, 3));
+        payload.add(Bytes::from_static(b"01234"));
+        payload.add(Bytes::from_static(b"56"));
+        assert_eq!((payload.len(), payload.held(), payload.is_coming()), (10, 7, true));
+        assert_eq!([(); 3].map(|()| payload.move_to(&mut out, 4)), [4, 3, 0]);
+        assert!(!payload.is_empty());
+        payload.add(Bytes::from_static(b"789"));
+        assert!(!payload.is_coming());
+        assert_eq!(payload.move_to(&mut out, 4), 3);
+        assert!(payload.is_empty());
+        assert_eq!(out, ["0123", "4", "56", "789"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::assembly::{Arrived, Assembly, Part};
 use super::calling::{Answer, Slot};
+use super::event::Event;
 use super::items::ItemsIn;
 use super::leaving::GivenUp;
 use super::receive::{detach, overdrawn};
@@ -63,6 +64,7 @@ impl Connection {
                 let slot = self.calling.slot(number);
                 slot.held = cost;
                 slot.reply = Some(Box::new((assembly, block)));
+                self.events.push_back(Event::ReplyBegun(number));
             }
         }
     }
@@ -126,12 +128,16 @@ impl Connection {
             inn.fragment(part)?;
             let whole = !inn.is_under_way();
             let id = CallId::new(self.role, number);
-            if whole {
-                self.item_arrived(id);
+            match whole {
+                true => self.item_arrived(id),
+                false => self.item_goes_on(id),
             }
             return Ok(());
         };
         if !reply.0.add(part)? {
+            if reply.0.is_in_pieces() {
+                self.events.push_back(Event::Readable(CallId::new(self.role, number)));
+            }
             return Ok(());
         }
         if let Some((assembly, block)) = slot.reply.take().map(|reply| *reply) {
@@ -203,7 +209,8 @@ impl Connection {
             Some(why) => self.refuse_items(id, why),
             None if discards => self.raise_stream(id),
             None if whole => self.item_arrived(id),
-            None => {}
+            // No HEADERS come any more, and some readers begin with it.
+            None => self.readable(id),
         }
         Ok(())
     }

@@ -11,8 +11,10 @@ const SHARED: usize = 64 << 10;
 /// What is there of a message, and what is still to come.
 #[derive(Debug)]
 pub(crate) struct Assembly {
+    total: usize,
     missing: usize,
     bytes: Held,
+    in_pieces: bool,
 }
 
 /// Where the bytes are.
@@ -62,17 +64,20 @@ impl Assembly {
         }
         // The total is prepaid (wire 7.2), so reserving it at once is within what we granted. A buffer to be used again has
         // some room more, which a peer that sends a few bytes in fragments has not paid for.
-        let mut buffer = match piece.total() {
+        let total = piece.total();
+        let mut buffer = match total {
             small @ ..SHARED => BytesMut::with_capacity(small),
             large => pool.take(large),
         };
         buffer.extend_from_slice(&piece.bytes);
-        Arrived::Begun(Self { missing: piece.missing as usize, bytes: Held::Here(buffer) })
+        let (missing, bytes) = (piece.missing as usize, Held::Here(buffer));
+        Arrived::Begun(Self { total, missing, bytes, in_pieces: false })
     }
 
     /// Reads past a message that nobody wants: how many bytes of it are still to come.
     pub(crate) fn discard(piece: &Piece) -> Self {
-        Self { missing: piece.missing as usize, bytes: Held::Nowhere }
+        let (total, missing) = (piece.total(), piece.missing as usize);
+        Self { total, missing, bytes: Held::Nowhere, in_pieces: false }
     }
 
     /// Of a message that is no longer wanted: how many bytes of it are still to come.
@@ -92,6 +97,12 @@ impl Assembly {
     /// Lends what is here, with room for so many bytes more, if somebody wants them.
     pub(crate) fn lend(&mut self, more: usize) -> Option<BytesMut> {
         match std::mem::replace(&mut self.bytes, Held::Lent) {
+            // What is lent cannot be taken meanwhile.
+            Held::Here(buffer) if self.in_pieces && buffer.is_empty() => Some(BytesMut::with_capacity(more)),
+            here @ Held::Here(_) if self.in_pieces => {
+                self.bytes = here;
+                None
+            }
             Held::Here(buffer) if buffer.capacity() - buffer.len() >= more => Some(buffer),
             other => {
                 self.bytes = other;
@@ -107,12 +118,36 @@ impl Assembly {
         }
     }
 
+    /// The length of the whole message.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// From here on it is taken in [pieces](Self::take_piece).
+    pub(crate) fn go_in_pieces(&mut self) {
+        self.in_pieces = true;
+    }
+
+    /// Takes what is here of it, with the buffer. What comes is the next piece, the rest of the message the last.
+    pub(crate) fn take_piece(&mut self) -> Option<Bytes> {
+        self.in_pieces = true;
+        match &mut self.bytes {
+            Held::Here(buffer) if !buffer.is_empty() => Some(std::mem::take(buffer).freeze()),
+            Held::Here(_) | Held::Lent | Held::Nowhere => None,
+        }
+    }
+
+    /// Whether somebody takes it in pieces.
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.in_pieces
+    }
+
     /// From here on nobody wants it.
     pub(crate) fn drop_bytes(&mut self) {
         self.bytes = Held::Nowhere;
     }
 
-    /// The whole message, if somebody wants it.
+    /// The whole message, or what is left of it, if somebody wants it.
     pub(crate) fn finish(self) -> Option<Bytes> {
         debug_assert_eq!(self.missing, 0);
         match self.bytes {

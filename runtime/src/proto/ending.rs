@@ -132,7 +132,7 @@ impl Connection {
             && self.calling.all_done()
             && self.serving.busy() == 0
             && !self.farewell.held
-            && !self.outbox.has_large()
+            && !self.outbox.is_sending()
             && self.lanes.queued == 0
             && !self.is_over();
         if done {

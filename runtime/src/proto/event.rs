@@ -23,13 +23,17 @@ pub(crate) enum Event {
     Bound(Text),
     /// A call to run.
     Call(Inbound),
+    /// The request of this call is under way, in fragments.
+    Begun(u32),
     /// Pushes to run, in their lane.
     Push(InboundPush),
     /// A call of the peer's is over before its handler was: drop the handler, then say so.
     Stopped(CallId, Stop),
     /// An answer is there for a call of ours.
     Answered(u32),
-    /// There is something for who reads this stream.
+    /// The answer of this call of ours is under way, in fragments.
+    ReplyBegun(u32),
+    /// There is something for who reads this stream, or takes this call's message in pieces.
     Readable(CallId),
     /// There may be room for who sends into this stream.
     Writable(CallId),

@@ -32,6 +32,8 @@ pub(crate) struct ItemsIn {
     discards: bool,
     /// The reader found nothing and is to be told when there is something.
     pub(super) waits: bool,
+    /// Its reader takes a large one in pieces, as they come.
+    pub(super) in_pieces: bool,
     /// It is among those that ask for a large grant.
     pub(super) asks: bool,
     /// The peer must be told the new total.
@@ -73,6 +75,7 @@ impl ItemsIn {
             end: None,
             discards: false,
             waits: false,
+            in_pieces: false,
             asks: false,
             owed: false,
         }

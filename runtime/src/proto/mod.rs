@@ -19,6 +19,8 @@ mod account;
 mod answers;
 mod arriving;
 mod assembly;
+mod batch;
+mod buffer;
 mod calling;
 mod crediting;
 mod ending;
@@ -30,6 +32,7 @@ mod life;
 mod opening;
 mod outbox;
 mod peer;
+mod pieces;
 mod placing;
 mod pool;
 mod pushing;
@@ -53,6 +56,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use self::account::{Account, Grant};
+use self::buffer::Wanted;
 use self::calling::Calling;
 use self::crediting::{Asker, Owed};
 use self::ending::Farewell;
@@ -70,10 +74,11 @@ use crate::config::Config;
 use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 
 pub(crate) use self::account::MESSAGE_COST;
+pub(crate) use self::batch::Batch;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
 pub(crate) use self::opening::{OpenRoute, Opening, Permit};
-pub(crate) use self::outbox::Batch;
+pub(crate) use self::pieces::{ReplyKey, RequestPiece};
 pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::reading::Read;
@@ -138,20 +143,6 @@ pub(crate) struct Connection {
     call_room: bool,
     left: Vec<Left>,
     pool: Pool,
-}
-
-/// What the write buffer refused since it last said that there is room.
-#[derive(Debug, Default)]
-struct Wanted {
-    small: bool,
-    large: bool,
-}
-
-/// How a message goes into the write buffer: encoded in place, or a fragment at a time.
-#[derive(Debug, Clone, Copy)]
-enum Size {
-    Small,
-    Large,
 }
 
 impl Connection {
@@ -353,40 +344,6 @@ impl Connection {
         self.pinged += 1;
         Ping { number: self.pinged }.encode(self.outbox.small());
         self.pinged
-    }
-
-    /// The largest piece of a message in one frame to the peer.
-    fn piece(&self) -> usize {
-        self.max_fragment.min(self.peer.settings.frame_limit as usize - 6)
-    }
-
-    /// Whether the write buffer takes a new call or push; who is refused is told when it does.
-    ///
-    /// Small ones do not stand behind large ones, which go a fragment at a time: only what is encoded counts for them.
-    fn has_buffer(&mut self, cost: u64) -> bool {
-        let size = if cost <= self.max_fragment as u64 { Size::Small } else { Size::Large };
-        let fits = self.takes(size);
-        match size {
-            Size::Small => self.wanted.small |= !fits,
-            Size::Large => self.wanted.large |= !fits,
-        }
-        fits
-    }
-
-    fn takes(&self, size: Size) -> bool {
-        match size {
-            Size::Small => self.outbox.encoded() < self.send_buffer,
-            Size::Large => {
-                self.outbox.waiting() < self.send_buffer.saturating_add(self.ours.message_limit as usize)
-            }
-        }
-    }
-
-    /// Whether somebody was refused whom the write buffer would take now.
-    pub(super) fn buffer_freed(&self) -> bool {
-        let small = self.wanted.small && self.takes(Size::Small);
-        let large = self.wanted.large && self.takes(Size::Large);
-        (small || large) && !self.is_over()
     }
 }
 

@@ -1,12 +1,13 @@
 //! What waits to be written, and in which order it goes (design section 6.13): control frames first, then small
 //! frames as they were encoded in place, then large messages a fragment each in turn. Filled by the machine,
-//! emptied into the driver's [`Batch`].
+//! emptied into the driver's batch.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
+use super::batch::Batch;
 use crate::frame::{
     CallHead, CallId, FragmentHead, FragmentOf, ItemHead, Outline, PushHead, ReplyHead, RouteRef,
     withdraw_all,
@@ -22,57 +23,6 @@ const BATCH_FRAGMENTS: usize = 2 * CUT;
 /// Large messages that take turns; those behind them wait. Taking turns with all, many that come at once would all be
 /// whole only at the end: the peer could begin with none of them meanwhile, and both ends would hold all of them.
 const IN_TURN: usize = 2;
-
-/// Frames in the order in which the transport must get them. The driver owns one and has it refilled.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    head: BytesMut,
-    fragments: VecDeque<Bytes>,
-}
-
-impl Batch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head.is_empty() && self.fragments.is_empty()
-    }
-
-    /// The pieces to write, first first; at most `out.len()` of them.
-    pub(crate) fn slices<'a>(&'a self, out: &mut [std::io::IoSlice<'a>]) -> usize {
-        let head = (!self.head.is_empty()).then_some(&self.head[..]);
-        let pieces = head.into_iter().chain(self.fragments.iter().map(|f| &f[..]));
-        let mut count = 0;
-        for (slot, piece) in out.iter_mut().zip(pieces) {
-            *slot = std::io::IoSlice::new(piece);
-            count += 1;
-        }
-        count
-    }
-
-    /// So many bytes were written.
-    pub(crate) fn advance(&mut self, mut written: usize) {
-        let from_head = written.min(self.head.len());
-        self.head.advance(from_head);
-        written -= from_head;
-        while written > 0 {
-            let Some(front) = self.fragments.front_mut() else { break };
-            let n = written.min(front.len());
-            front.advance(n);
-            written -= n;
-            if front.is_empty() {
-                self.fragments.pop_front();
-            }
-        }
-        if self.head.is_empty() {
-            self.head.clear();
-        }
-    }
-
-    /// Gives the memory back: nothing is going on.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
-            *self = Self::default();
-        }
-    }
-}
 
 /// A message too large for one frame. It is charged already and encoded outside the lock.
 #[derive(Debug)]
@@ -134,6 +84,9 @@ pub(crate) struct Outbox {
     /// Calls whose CALL lies in `small`, and where it ends there.
     fresh: Vec<(CallId, usize)>,
     large: VecDeque<Large>,
+    /// Of which nothing more can leave before more has come.
+    waiting: Vec<Large>,
+    /// Bytes of both.
     large_bytes: usize,
     /// All bytes that ever went into a batch.
     handed_over: u64,
@@ -198,9 +151,33 @@ impl Outbox {
         self.batches
     }
 
-    /// Whether a large message waits or is on its way.
+    /// Whether something of a large message can leave.
     pub(crate) fn has_large(&self) -> bool {
         !self.large.is_empty()
+    }
+
+    /// Whether a large message waits or is on its way.
+    pub(crate) fn is_sending(&self) -> bool {
+        !(self.large.is_empty() && self.waiting.is_empty())
+    }
+
+    /// More has come of a large message. False: it is not to leave any more.
+    pub(crate) fn feed(&mut self, (of, serial): (FragmentOf, u64), bytes: Bytes) -> bool {
+        let is_it = |large: &Large| large.what.of() == of && large.message.serial() == serial;
+        if let Some(at) = self.waiting.iter().position(is_it) {
+            let large = self.waiting.swap_remove(at);
+            self.large.push_back(large);
+        }
+        let Some(large) = self.large.iter_mut().find(|large| is_it(large)) else { return false };
+        self.large_bytes += bytes.len();
+        large.message.add(bytes);
+        true
+    }
+
+    /// Whether a message is on its way that is not whole here.
+    pub(crate) fn awaits(&self, (of, serial): (FragmentOf, u64)) -> bool {
+        let is_it = |large: &Large| large.what.of() == of && large.message.serial() == serial;
+        self.waiting.iter().chain(&self.large).any(|large| is_it(large) && large.message.is_coming())
     }
 
     /// The frame from `start` to the end of `small` is a CALL.
@@ -226,7 +203,7 @@ impl Outbox {
         if self.closed {
             return;
         }
-        self.large_bytes += large.message.len();
+        self.large_bytes += large.message.held();
         self.large.push_back(large);
     }
 
@@ -246,15 +223,17 @@ impl Outbox {
     }
 
     fn remove(&mut self, matches: impl Fn(&Large) -> bool) -> Option<Large> {
-        let at = self.large.iter().position(matches)?;
-        let large = self.large.remove(at)?;
-        self.large_bytes -= large.message.len();
+        let large = match self.waiting.iter().position(&matches) {
+            Some(at) => self.waiting.swap_remove(at),
+            None => self.large.iter().position(matches).and_then(|at| self.large.remove(at))?,
+        };
+        self.large_bytes -= large.message.held();
         Some(large)
     }
 
     /// Gives the memory back: nothing is going on.
     pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
+        if self.is_empty() && !self.is_sending() {
             let Self { handed_over, batches, closed, .. } = *self;
             *self = Self { handed_over, batches, closed, ..Self::default() };
         }
@@ -263,17 +242,20 @@ impl Outbox {
     /// Large pushes that nobody will take: the lanes that were busy with them.
     pub(crate) fn drop_pushes(&mut self) -> Vec<u32> {
         let mut lanes = Vec::new();
-        self.large.retain(|large| {
+        let mut stays = |large: &Large| {
             let LargeKind::Push { lane, .. } = large.what else { return true };
-            self.large_bytes -= large.message.len();
+            self.large_bytes -= large.message.held();
             lanes.push(lane);
             false
-        });
+        };
+        self.large.retain(&mut stays);
+        self.waiting.retain(stays);
         lanes
     }
 
     fn drop_large(&mut self) {
         self.large.clear();
+        self.waiting.clear();
         self.large_bytes = 0;
     }
 
@@ -330,7 +312,7 @@ impl Outbox {
                     left.push(Left::CallBegun(id));
                 }
             }
-            let bytes = piece.min(large.message.len());
+            let bytes = piece.min(large.message.held());
             // A message without a byte is whole with its head (wire 6.2).
             if bytes > 0 {
                 FragmentHead { of: large.what.of() }.encode(bytes, &mut heads);
@@ -342,6 +324,8 @@ impl Outbox {
             large.message.move_to(&mut batch.fragments, bytes);
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
+            } else if large.message.held() == 0 {
+                self.waiting.push(large);
             } else {
                 let at = self.large.len().min(IN_TURN - 1);
                 self.large.insert(at, large);

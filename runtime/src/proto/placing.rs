@@ -57,7 +57,7 @@ impl Connection {
         if self.is_over() {
             return None;
         }
-        let buffer = self.assembly(of)?.lend(left)?;
+        let buffer = self.under_way(of)?.lend(left)?;
         Some(Place { of, buffer, left, came: 0 })
     }
 
@@ -67,7 +67,7 @@ impl Connection {
         if self.is_over() {
             return;
         }
-        if let Some(assembly) = self.assembly(of) {
+        if let Some(assembly) = self.under_way(of) {
             assembly.take_back(buffer);
         }
         if came > 0 {
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// The message under way. It is the same from the first byte of a FRAGMENT to its last: only a frame begins another.
-    fn assembly(&mut self, of: FragmentOf) -> Option<&mut Assembly> {
+    pub(super) fn under_way(&mut self, of: FragmentOf) -> Option<&mut Assembly> {
         let id = match of {
             FragmentOf::Lane(lane) => return Some(&mut self.lanes.inn(lane)?.under_way.as_mut()?.assembly),
             FragmentOf::Call(id) => id,
@@ -90,10 +90,11 @@ impl Connection {
             &mut slot.stream
         } else {
             let served = self.serving.open(id.number())?;
-            if let ServedState::Receiving(request) = &mut served.state {
-                return Some(&mut request.assembly);
+            match &mut served.state {
+                ServedState::Receiving(request) => return Some(&mut request.assembly),
+                ServedState::Passing(passing) => return Some(&mut passing.assembly),
+                _ => &mut served.stream,
             }
-            &mut served.stream
         };
         stream.as_mut()?.inn.as_mut()?.under_way()
     }

@@ -1,6 +1,5 @@
 //! What the session asks of the machine without changing it.
 
-use super::serving::ServedState;
 use super::{Connection, Stop};
 
 /// What a connection holds at a moment, and what it has counted.
@@ -60,7 +59,7 @@ impl Connection {
             return Some(Stop::Cancelled);
         }
         let served = self.serving.open(number)?;
-        if !matches!(served.state, ServedState::Running) {
+        if !served.is_running() {
             return None;
         }
         served.stopped

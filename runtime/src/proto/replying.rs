@@ -7,6 +7,7 @@ use super::answers::read_status;
 use super::event::{Event, Stop};
 use super::opening::{exact, write_guarded};
 use super::outbox::{Large, LargeKind};
+use super::pieces::ReplyKey;
 use super::serving::ServedState;
 use super::stream::Closed;
 use super::{Connection, MESSAGE_COST};
@@ -85,8 +86,9 @@ impl Connection {
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<(), Error> {
         // A call has one terminal frame (wire 8.4), whoever asks for a second.
-        if self.serving.running(number).is_none() {
-            return Ok(());
+        let Some(served) = self.serving.running(number) else { return Ok(()) };
+        if matches!(served.state, ServedState::Passing(_)) {
+            self.leave_request(number);
         }
         let id = CallId::new(self.role.other(), number);
         let buffer = self.outbox.small();
@@ -108,8 +110,14 @@ impl Connection {
     }
 
     /// Ends a call. It may have to wait for credit, in order.
-    pub(crate) fn reply(&mut self, number: u32, terminal: Terminal) {
+    pub(crate) fn reply(&mut self, number: u32, mut terminal: Terminal) {
         // A call has one terminal frame (wire 8.4), whoever asks for a second.
+        if self.serving.running(number).is_none() {
+            return;
+        }
+        if let (true, Terminal::Status { status, .. }) = (self.leave_request(number), &mut terminal) {
+            status.not_run = true;
+        }
         let Some(served) = self.serving.running(number) else { return };
         served.state = ServedState::Replying;
         let stopped = served.stopped;
@@ -120,6 +128,8 @@ impl Connection {
             stream.terminal = Some(Box::new(terminal));
             if let Some(why) = stopped {
                 self.cut_item(number, &stop_status(why));
+            } else if self.outbox.awaits((FragmentOf::Call(id), 0)) {
+                self.cut_item(number, &Status::internal("the last item broke off"));
             }
             return;
         }
@@ -256,9 +266,9 @@ impl Connection {
                 StatusHead { id, status: &status, block: &block }.encode(self.outbox.small());
             }
             Terminal::Message { block, message } => {
-                let whole = message.len() <= self.piece()
-                    && 32 + block.len() + message.len() <= self.peer.settings.frame_limit as usize;
-                if !whole {
+                let frame = self.peer.settings.frame_limit as usize;
+                let one_frame = message.len() <= self.piece() && 32 + block.len() + message.len() <= frame;
+                if !one_frame || message.is_coming() {
                     let what = LargeKind::Reply { id };
                     return self.outbox.push_large(Large { what, block, message, begun: false });
                 }
@@ -293,7 +303,7 @@ impl Connection {
     pub(super) fn stop_served(&mut self, number: u32, why: Stop) {
         let Some(served) = self.serving.open(number) else { return };
         match &served.state {
-            ServedState::Running if served.stopped.is_none() => {
+            ServedState::Running | ServedState::Passing(_) if served.stopped.is_none() => {
                 served.stopped = Some(why);
                 self.wheel.clear(number * 2 + 1);
                 let id = CallId::new(self.role.other(), number);
@@ -309,31 +319,39 @@ impl Connection {
                 self.held.retain(|held| *held != number);
                 self.refuse(number, cost, stop_status(why));
             }
-            ServedState::Replying => self.cut_reply(number, why),
-            ServedState::Running | ServedState::Idle | ServedState::Ended => {}
+            ServedState::Replying => self.cut_reply(number, &stop_status(why)),
+            ServedState::Running | ServedState::Passing(_) | ServedState::Idle | ServedState::Ended => {}
         }
     }
 
-    /// The caller left while a reply waits or travels: the rest of it is saved.
-    fn cut_reply(&mut self, number: u32, why: Stop) {
+    /// The body of a reply that waits for credit.
+    pub(super) fn waiting_body(&mut self, key: ReplyKey) -> Option<&mut Payload> {
+        let waiting = self.replies_waiting.iter_mut().find(|waiting| waiting.number == key.number)?;
+        match &mut waiting.terminal {
+            Terminal::Message { message, .. } => Some(message).filter(|body| body.serial() == key.serial),
+            Terminal::Status { .. } => None,
+        }
+    }
+
+    /// The caller left while a reply waits or travels, or it cannot be finished: the rest of it is saved.
+    pub(super) fn cut_reply(&mut self, number: u32, status: &Status) {
         let id = CallId::new(self.role.other(), number);
-        let status = stop_status(why);
         if self.stream_of(id).is_some_and(|stream| stream.terminal.is_some()) {
-            return self.cut_item(number, &status);
+            return self.cut_item(number, status);
         }
         if let Some(waiting) = self.replies_waiting.iter_mut().find(|waiting| waiting.number == number) {
             if matches!(waiting.terminal, Terminal::Message { .. }) {
-                waiting.terminal = Terminal::status(&status, Bytes::new());
+                waiting.terminal = Terminal::status(status, Bytes::new());
             }
             return self.pump_replies();
         }
         let Some(large) = self.outbox.cut_reply(id) else { return };
         if large.begun {
-            return self.reset_served(id, &status);
+            return self.reset_served(id, status);
         }
         let terminal = Terminal::Message { block: large.block, message: large.message };
         self.replies_account.refund(terminal.cost());
-        let terminal = Terminal::status(&status, Bytes::new());
+        let terminal = Terminal::status(status, Bytes::new());
         self.replies_waiting.push_front(WaitingReply { number, terminal });
         self.pump_replies();
     }

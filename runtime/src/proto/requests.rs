@@ -64,6 +64,9 @@ impl Connection {
                 let (route, block) = detach(&route, &block);
                 let request = Request { assembly, route, block, deadline, shape, cost };
                 self.serving.begin(number, ServedState::Receiving(Box::new(request)), false).stream = stream;
+                if shape == Shape::Unary && !self.answers_wait() {
+                    self.events.push_back(Event::Begun(number));
+                }
                 return Ok(());
             }
         };
@@ -161,12 +164,18 @@ impl Connection {
                 }
                 return Ok(());
             }
+            ServedState::Passing(passing) if passing.assembly.missing() > 0 => {
+                served.caller_ended = passing.assembly.add(part)?;
+                self.request_goes_on(number);
+                return Ok(());
+            }
             _ if served.rest > 0 => take_from(&mut served.rest, part)?,
             _ => match served.stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
                 Some(inn) if !served.caller_ended => {
                     inn.fragment(part)?;
-                    if !inn.is_under_way() {
-                        self.request_item_arrived(number);
+                    match inn.is_under_way() {
+                        true => self.item_goes_on(CallId::new(self.role.other(), number)),
+                        false => self.request_item_arrived(number),
                     }
                     return Ok(());
                 }
@@ -213,10 +222,17 @@ impl Connection {
         }
         served.caller_ended = true;
         served.rest = 0;
-        if let ServedState::Receiving(request) = &served.state {
-            let cost = request.cost;
-            let why = Status::new(Code::from_wire(reset.code), reset.text.to_string());
-            self.refuse(number, cost, why);
+        let why = || Status::new(Code::from_wire(reset.code), reset.text.to_string());
+        match &mut served.state {
+            ServedState::Receiving(request) => {
+                let cost = request.cost;
+                self.refuse(number, cost, why());
+            }
+            ServedState::Passing(passing) => {
+                passing.broken = Some(why());
+                self.request_goes_on(number);
+            }
+            _ => {}
         }
         let status = ReplyStatus { code: reset.code, text: reset.text.clone(), not_run: false };
         self.end_request_items(number, Answer::Failed { status, block: Bytes::new() });

@@ -76,7 +76,7 @@ impl Connection {
 
     /// Whether an item of `len` bytes can go now.
     pub(crate) fn item_room(&mut self, key: StreamKey, len: usize) -> ItemRoom {
-        let in_place = len <= self.max_fragment && 32 + len <= self.peer.settings.frame_limit as usize;
+        let in_place = !self.is_large(len);
         let cost = MESSAGE_COST + len as u64;
         // No item goes towards an end that is not ready (wire 4.4).
         let room = self.peer.ready && self.has_buffer(cost);

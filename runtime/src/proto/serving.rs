@@ -4,8 +4,9 @@
 //! Idle ─CALL─▶ Receiving ─last fragment─▶ Running ─reply─▶ Replying ─last byte left─▶ Ended ─caller's side ended─▶ Idle
 //!      └─CALL|END, whole──────────────────▶┘  └─small reply─────────────────────────▶┘
 //! ```
-//! A call that would be dispatched while too much waits to be written is Held first (wire 7.11). CANCEL and an expired
-//! deadline ask the session to drop the handler; the terminal frame follows when it is gone.
+//! A call that is passed on as it comes is Passing from Receiving to its reply. One that would be dispatched while too much
+//! waits to be written is Held first (wire 7.11). CANCEL and an expired deadline ask the session to drop the handler; the
+//! terminal frame follows when it is gone.
 
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use super::assembly::Assembly;
 use super::event::{Inbound, Shape, Stop};
 use super::stream::Stream;
 use super::table::lengthen;
+use crate::Status;
 use crate::frame::RouteRef;
 
 /// One of the peer's calls.
@@ -42,6 +44,8 @@ pub(crate) enum ServedState {
     Held(Box<Inbound>),
     /// Handed to the session.
     Running,
+    /// As that, while its request still comes: it is passed on.
+    Passing(Box<Passing>),
     /// Its reply waits for credit or is on its way in fragments.
     Replying,
     /// Its terminal frame was encoded; what the caller still sends is discarded.
@@ -59,7 +63,20 @@ pub(crate) struct Request {
     pub(crate) cost: u64,
 }
 
+/// A request that is passed on as it comes.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    pub(crate) assembly: Assembly,
+    /// Why it will never be whole.
+    pub(crate) broken: Option<Status>,
+}
+
 impl Served {
+    /// Whether its handler runs.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, ServedState::Running | ServedState::Passing(_))
+    }
+
     const IDLE: Self = Self {
         state: ServedState::Idle,
         caller_ended: false,
@@ -125,7 +142,7 @@ impl Serving {
 
     /// The slot of a call whose handler runs.
     pub(crate) fn running(&mut self, number: u32) -> Option<&mut Served> {
-        self.get(number).filter(|served| matches!(served.state, ServedState::Running))
+        self.get(number).filter(|served| served.is_running())
     }
 
     /// Those that are streams.
@@ -175,8 +192,7 @@ impl Serving {
         self.busy = 0;
         let slots = std::mem::take(&mut self.slots);
         let numbered = slots.iter().enumerate();
-        let running = numbered
-            .filter(|(_, served)| matches!(served.state, ServedState::Running) && served.stopped.is_none());
+        let running = numbered.filter(|(_, served)| served.is_running() && served.stopped.is_none());
         running.map(|(index, _)| index as u32 + 1).collect()
     }
 }

@@ -177,7 +177,7 @@ impl State {
         };
         // From here on the number is given back by whoever drops the call, whatever happens.
         *wait = Some(CallWait::Answer(permit.number));
-        if !self.conn.fits_in_place(out.route, len, block) {
+        if outside::is_coming::<M>() || !self.conn.fits_in_place(out.route, len, block) {
             return Ok(Step::EncodeOutside(permit));
         }
         self.set_caller(permit.number, answer);

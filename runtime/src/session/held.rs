@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use super::Shared;
 use super::runs::Runs;
 
@@ -13,12 +15,24 @@ impl Runs {
     pub(crate) fn hold(shared: &Arc<Shared>, cost: u64) -> Option<Held> {
         let mut queue = shared.runs.queue.lock();
         queue.freed = queue.freed.checked_sub(cost)?;
-        Some(Held { shared: Arc::clone(shared), cost, in_line: false })
+        Some(Held::new(shared, cost))
     }
 
     /// Whether calls wait to be passed on.
     pub(crate) fn has_line(&self) -> bool {
         self.in_line.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Bytes that are passed on, and what they were charged: they count as long as anybody still has them.
+struct Passing {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Passing {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -31,6 +45,15 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    pub(super) fn new(shared: &Arc<Shared>, cost: u64) -> Self {
+        Self { shared: Arc::clone(shared), cost, in_line: false }
+    }
+
+    /// The bytes, which it now goes with.
+    pub(crate) fn with(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Passing { bytes, _held: self })
+    }
+
     /// Calls that come behind it are to stay behind it.
     pub(crate) fn stand_in_line(&mut self) {
         self.shared.runs.in_line.fetch_add(1, Ordering::Relaxed);

@@ -19,6 +19,7 @@ mod outside;
 mod pace;
 mod park;
 mod patience;
+pub(crate) mod pieces;
 mod pipe;
 mod push;
 mod pushers;
@@ -56,7 +57,7 @@ pub(crate) use self::push::Pushed;
 pub(crate) use self::queueing::Fate;
 pub(crate) use self::responder::Responder;
 pub(crate) use self::runs::Runs;
-pub(crate) use self::state::{Lock, LockGuard, State, Todo};
+pub(crate) use self::state::{Lock, LockGuard, State, Todo, Told};
 pub use self::stats::SessionStats;
 use crate::config::Config;
 use crate::frame::{EndCode, Role};
@@ -360,8 +361,11 @@ impl Shared {
         if !todo.relayed.is_empty() {
             relay::hand_over(&mut todo.relayed);
         }
-        for (handler, why) in todo.stopped.drain(..) {
-            handler.stop(why);
+        for (core, told) in todo.told.drain(..) {
+            match told {
+                Told::Stop(why) => core.stop(why),
+                Told::ReplyBegun(number) => pieces::reply_begun(&core, number),
+            }
         }
         if std::mem::take(&mut todo.stopped_early) {
             self.runs.stopped_early();

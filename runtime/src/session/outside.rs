@@ -1,13 +1,12 @@
 //! Messages that are too large to be encoded under the lock. They are encoded with it released, and what of them is large and
 //! shared already is not copied.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use bytes::BytesMut;
 
 use super::Shared;
-use crate::message::Payload;
-use crate::message::links;
+use crate::message::{Coming, Payload, links};
 use crate::{Error, Message, Raw};
 
 /// Less than this to write is asked of the allocator; for more there are buffers that are used again.
@@ -26,6 +25,11 @@ pub(super) fn encode_alone<M: Message>(message: &M, len: usize) -> Result<Payloa
     encode_to(message, len, BytesMut::with_capacity)
 }
 
+/// Whether messages of this type are passed on while they come.
+pub(super) fn is_coming<M: Message>() -> bool {
+    TypeId::of::<M>() == TypeId::of::<Coming>()
+}
+
 fn encode_to<M: Message>(
     message: &M,
     len: usize,
@@ -33,6 +37,9 @@ fn encode_to<M: Message>(
 ) -> Result<Payload, Error> {
     if let Some(Raw(bytes)) = (message as &dyn Any).downcast_ref() {
         return Ok(Payload::from(bytes.clone()));
+    }
+    if is_coming::<M>() {
+        return Ok(Payload::coming(len, 0));
     }
     let rest = len.saturating_sub(links::measure(message));
     let payload = links::encode(message, room(rest));

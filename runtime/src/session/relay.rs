@@ -7,15 +7,15 @@ use std::task::Waker;
 
 use bytes::{BufMut, Bytes};
 
+use super::pieces::answer_with;
 use super::responder::Responder;
 use super::state::State;
 use super::{Outgoing, Shared, clock};
-use crate::call::read_answer;
 use crate::context::{CallCore, Context};
 use crate::frame::Block;
 use crate::proto::{Answer, OpenRoute, ReplyRoom, Shape};
 use crate::request::go_on_beside;
-use crate::{Caller, MethodKind, Raw, Status};
+use crate::{Caller, Raw};
 
 /// Who waits for the answer of a call of ours.
 #[derive(Debug)]
@@ -29,7 +29,16 @@ pub(crate) enum Asker {
 pub(crate) struct Relay {
     responder: Responder,
     /// The upstream stays connected while it is asked.
-    _via: Caller,
+    via: Caller,
+}
+
+impl Asker {
+    fn is_of(&self, core: &Arc<CallCore>) -> bool {
+        match self {
+            Self::Relay(relay) => relay.responder.is_of(core),
+            Self::Task(_) => false,
+        }
+    }
 }
 
 /// Passes a call on, if it can leave at once. Otherwise nothing was done.
@@ -60,7 +69,7 @@ pub(crate) fn pass_on(
         len: payload.0.len(),
     };
     let mut state = upstream.state.lock();
-    let opened = state.open_relay(&out, Relay { responder, _via: via });
+    let opened = state.open_relay(&out, Relay { responder, via });
     upstream.unlock(state);
     match opened {
         Ok(number) => {
@@ -113,13 +122,22 @@ impl State {
 
     /// Takes a call of this core's back, if it still waits for its answer.
     fn take_relay(&mut self, number: u32, core: &Arc<CallCore>) -> Option<Relay> {
-        let relay = self.take_asker_if(number, |asker| match asker {
-            Asker::Relay(relay) => relay.responder.is_of(core),
-            Asker::Task(_) => false,
-        })?;
+        let relay = self.take_asker_if(number, |asker| asker.is_of(core))?;
         self.conn.give_up(number);
         match relay {
             Asker::Relay(relay) => Some(relay),
+            Asker::Task(_) => None,
+        }
+    }
+
+    /// The answer is under way: from here on a task waits for it.
+    pub(super) fn take_begun_relay(
+        &mut self,
+        number: u32,
+        core: &Arc<CallCore>,
+    ) -> Option<(Responder, Caller)> {
+        match self.take_asker_if(number, |asker| asker.is_of(core))? {
+            Asker::Relay(Relay { responder, via }) => Some((responder, via)),
             Asker::Task(_) => None,
         }
     }
@@ -178,15 +196,16 @@ pub(super) fn hand_over(relayed: &mut Vec<(Relay, Answer)>) {
 }
 
 impl Relay {
+    /// Whose answer it waits for.
+    pub(super) fn core(&self) -> &Arc<CallCore> {
+        self.responder.core()
+    }
+
     /// Whatever has not been answered yet.
     fn finish(self, answer: Answer) {
         if self.responder.is_done() {
             return;
         }
-        let result = read_answer::<Raw>(answer).map(|(reply, metadata)| {
-            self.responder.context().append_reply_metadata(&metadata);
-            reply
-        });
-        self.responder.finish_forwarded(MethodKind::Unary, result.map_err(Status::mark_forwarded));
+        answer_with(self.responder, answer);
     }
 }

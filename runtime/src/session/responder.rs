@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::Shared;
 use super::outside;
+use super::pieces::Begun;
 use crate::context::{CallCore, Context};
 use crate::frame::Block;
 use crate::message::Payload;
-use crate::proto::{ReplyRoom, Terminal, stop_status};
+use crate::proto::{ReplyKey, ReplyRoom, Terminal, stop_status};
 use crate::{Message, MethodKind, Raw, Status};
 
 /// The one terminal frame of a call (wire 8.4): sent by `finish` or `refuse`, or, if the handler is dropped or panics,
@@ -33,6 +34,10 @@ impl Responder {
     /// The session that is answered.
     pub(super) fn shared(&self) -> &Arc<Shared> {
         self.core.session().shared()
+    }
+
+    pub(super) fn core(&self) -> &Arc<CallCore> {
+        &self.core
     }
 
     pub(super) fn context(&self) -> Context {
@@ -118,6 +123,31 @@ impl Responder {
         }
     }
 
+    /// Begins an answer of so many bytes, which are to come.
+    pub(super) fn begin(mut self, len: usize) -> Begun {
+        if !self.shared().state.lock().conn.is_large(len) {
+            return Begun::Small(self);
+        }
+        let block = self.core.take_reply_metadata().into_item();
+        let number = self.number;
+        let begun = self.shared().with(|state| {
+            state.conn.check_reply(None, len, block.len())?;
+            state.take_handler(number);
+            Ok(state.conn.begin_reply(number, block, len))
+        });
+        match begun {
+            Ok(key) => {
+                self.done = true;
+                Begun::Pieces(Pieces { shared: Arc::clone(self.shared()), key, over: false })
+            }
+            Err(status) => {
+                let status: Status = status;
+                self.status(&status.by_handler());
+                Begun::Refused
+            }
+        }
+    }
+
     fn end_of_stream(&mut self) {
         let block = self.core.take_reply_metadata().into_item();
         let checked = self.core.session().shared().state.lock().conn.check_reply(None, 0, block.len());
@@ -155,6 +185,40 @@ impl Responder {
             state.take_handler(number);
             state.conn.reply(number, terminal);
         });
+    }
+}
+
+/// An answer that is on its way while it comes. Dropped before its end it breaks off.
+pub(super) struct Pieces {
+    shared: Arc<Shared>,
+    key: ReplyKey,
+    over: bool,
+}
+
+impl Pieces {
+    /// More of it. False: nobody wants it any more.
+    pub(super) fn came(&self, bytes: Bytes) -> bool {
+        self.shared.with(|state| state.conn.reply_came(self.key, bytes))
+    }
+
+    /// The rest will never come.
+    pub(super) fn break_off(mut self, why: &Status) {
+        self.over = true;
+        self.shared.with(|state| state.conn.break_reply(self.key, why));
+    }
+
+    /// There is nothing left to do for it.
+    pub(super) fn leave(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if !self.over {
+            let why = Status::internal("the answer broke off");
+            self.shared.with(|state| state.conn.break_reply(self.key, &why));
+        }
     }
 }
 

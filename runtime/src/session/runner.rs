@@ -18,7 +18,7 @@ use super::lane::LaneTurn;
 use super::responder::Responder;
 use super::runs::{Job, Replies, Resolved};
 use super::spare::Worker;
-use super::{Session, Shared, clock};
+use super::{Session, Shared, clock, pieces};
 use crate::context::{CallCore, Context};
 use crate::frame::{Beside, BlockError, RouteRef, Text};
 use crate::proto::{Inbound, Shape, stop_status};
@@ -63,6 +63,7 @@ impl Future for Runner {
         loop {
             match this.next_job(cx) {
                 Next::Call(call, now) => this.run_call(call, now),
+                Next::Begun(number, now) => this.run_begun(number, now),
                 Next::Pushes(turn) => this.run_lane(turn),
                 done @ (Next::Sleep | Next::Leave) => {
                     this.tell_pace();
@@ -92,6 +93,7 @@ impl Future for Runner {
 enum Next {
     /// Something to run, and the time.
     Call(Inbound, Instant),
+    Begun(u32, Instant),
     Pushes(LaneTurn),
     Sleep,
     Leave,
@@ -140,6 +142,7 @@ impl Runner {
                 }
                 return match job {
                     Job::Call(call) => Next::Call(call, now),
+                    Job::Begun(number) => Next::Begun(number, now),
                     Job::Lane(lane) => {
                         let pushes = queue.take_lane(lane);
                         drop(queue);
@@ -230,6 +233,30 @@ impl Runner {
         self.replies = Replies::ToCome;
         let begun = Begun { future, first, habit };
         self.go_on(HandlerTask::new(begun, Arc::clone(core), OnDone::Call), number);
+    }
+
+    /// A call of a route that nobody serves may be passed on as it comes. Any other is run when it is whole.
+    fn run_begun(&mut self, number: u32, now: Instant) {
+        let begun = self.shared.state.lock().conn.request_begun(number);
+        let Some((route, block, deadline)) = begun else { return };
+        let (None, name) = self.resolve(route) else { return };
+        let Ok(beside) = Beside::decode(&block) else { return };
+        let session = Session(Arc::clone(&self.shared));
+        let context = Context::of(CallCore::new(session, None, name, beside, deadline));
+        let to = self.shared.router.passes_as_it_comes(&context);
+        if to.is_none() || self.stopped(number, deadline, now).is_some() {
+            return;
+        }
+        let taken = self.shared.state.lock().conn.take_begun(number);
+        let (Some(to), Some((call, len))) = (to, taken) else { return };
+        let request = pieces::Incoming::new(&self.shared, (call.id, len), call.cost);
+        let responder = Responder::new(Arc::clone(context.core()), number);
+        let core = Arc::clone(context.core());
+        let future = Box::pin(pieces::pass_request(context, to, request, responder));
+        (self.begun_tasks, self.replies) = (true, Replies::ToCome);
+        let habit = self.shared.router.fallback_habit();
+        let begun = Begun { future, first: FirstPoll::Task, habit };
+        self.go_on(HandlerTask::new(begun, core, OnDone::Call), number);
     }
 
     fn give_back(&mut self) {

@@ -71,6 +71,8 @@ pub(super) enum Replies {
 #[derive(Debug)]
 pub(super) enum Job {
     Call(Inbound),
+    /// A call whose request is under way, if it is to be passed on.
+    Begun(u32),
     /// The pushes that wait in this lane, as many of them as the runner has time for.
     Lane(u32),
 }
@@ -79,7 +81,7 @@ impl Job {
     fn cost(&self) -> u64 {
         match self {
             Self::Call(call) => call.cost,
-            Self::Lane(_) => 0,
+            Self::Begun(_) | Self::Lane(_) => 0,
         }
     }
 }
@@ -121,6 +123,8 @@ impl Runs {
             match work {
                 Work::Bound(name) => queue.targets.push(Resolved::of(name, shared)),
                 Work::Call(call) => queue.ready.push_back(Job::Call(call)),
+                Work::Begun(_) if !shared.router.has_fallback() => {}
+                Work::Begun(number) => queue.ready.push_back(Job::Begun(number)),
                 Work::Push(push) => queue.push(push),
             }
         }

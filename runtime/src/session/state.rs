@@ -100,7 +100,7 @@ pub(crate) struct Todo {
     /// Calls that were passed on, and how they were answered.
     pub(crate) relayed: Vec<(Relay, Answer)>,
     pub(crate) work: Vec<Work>,
-    pub(crate) stopped: Vec<(Arc<CallCore>, Stop)>,
+    pub(crate) told: Vec<(Arc<CallCore>, Told)>,
     pub(crate) announced: Option<Box<crate::proto::Announced>>,
     /// A call was given up that no handler is known of: it may wait to be run.
     pub(crate) stopped_early: bool,
@@ -109,10 +109,20 @@ pub(crate) struct Todo {
     pub(crate) to_read: bool,
 }
 
+/// What a call is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told {
+    Stop(Stop),
+    /// It was passed on, and its answer is under way, as that of our call with this number.
+    ReplyBegun(u32),
+}
+
 /// Something for the runner.
 #[derive(Debug)]
 pub(crate) enum Work {
     Bound(crate::frame::Text),
+    /// A call whose request is under way.
+    Begun(u32),
     Call(Inbound),
     Push(InboundPush),
 }
@@ -178,6 +188,8 @@ impl State {
                 Event::Call(call) => todo.work.push(Work::Call(call)),
                 Event::Push(push) => todo.work.push(Work::Push(push)),
                 Event::Bound(name) => todo.work.push(Work::Bound(name)),
+                Event::Begun(number) => todo.work.push(Work::Begun(number)),
+                Event::ReplyBegun(number) => self.reply_begun(number, todo),
                 Event::Readable(id) => {
                     let reader = self.take_reader(id);
                     todo.to_read |= reader.is_some();
@@ -194,7 +206,7 @@ impl State {
                 }
                 Event::PushesTaken => self.flushers.wake_all(&mut todo.wakes),
                 Event::Stopped(id, why) => match self.take_handler(id.number()) {
-                    Some(handler) => todo.stopped.push((handler, why)),
+                    Some(handler) => todo.told.push((handler, Told::Stop(why))),
                     None => todo.stopped_early = true,
                 },
                 Event::Hello(announced) => todo.announced = Some(announced),
@@ -271,7 +283,7 @@ impl State {
             wakers.wake_all(&mut todo.wakes);
         }
         let handlers = self.handlers.iter_mut().filter_map(Option::take);
-        todo.stopped.extend(handlers.map(|handler| (handler, Stop::Cancelled)));
+        todo.told.extend(handlers.map(|handler| (handler, Told::Stop(Stop::Cancelled))));
         todo.ended = Some(reason);
     }
 
@@ -312,6 +324,17 @@ impl State {
                 let none = || Answer::Local(Status::internal("no answer"));
                 todo.relayed.push((relay, answer.unwrap_or_else(none)));
             }
+        }
+    }
+
+    /// The answer of a call is under way: some look at it as it comes.
+    fn reply_begun(&mut self, number: u32, todo: &mut Todo) {
+        match self.callers.get(number as usize - 1) {
+            Some(Some(Asker::Task(_))) => todo.wakes.extend(self.take_caller(number)),
+            Some(Some(Asker::Relay(relay))) => {
+                todo.told.push((Arc::clone(relay.core()), Told::ReplyBegun(number)));
+            }
+            Some(None) | None => {}
         }
     }
 

@@ -12,6 +12,7 @@ use super::Shared;
 use super::outside;
 use super::state::State;
 use crate::frame::CallId;
+use crate::message::Payload;
 use crate::proto::{Answer, Half, ItemRoom, Messages, Read, StreamKey, lengthen};
 use crate::{Code, Message, Status};
 
@@ -43,7 +44,7 @@ impl StreamWakers {
         &mut list[index]
     }
 
-    fn set(&mut self, id: CallId, ours: bool, waker: &Waker) {
+    pub(super) fn set(&mut self, id: CallId, ours: bool, waker: &Waker) {
         match self.slot(id, ours) {
             Some(before) => before.clone_from(waker),
             none => *none = Some(waker.clone()),
@@ -102,6 +103,16 @@ impl StreamHandle {
                 Poll::Pending
             }
         })
+    }
+
+    /// The length of the item under way, if that is the next: it can be taken in [pieces](Self::take_piece).
+    pub(crate) fn begun(&self) -> Option<usize> {
+        self.shared.state.lock().conn.item_begun(self.key)
+    }
+
+    /// What has come of the item under way.
+    pub(crate) fn take_piece(&self) -> Option<Bytes> {
+        self.shared.state.lock().conn.item_piece(self.key)
     }
 
     /// The reader that found nothing does not wait for more.
@@ -175,6 +186,38 @@ impl StreamHandle {
         let encoded = outside::encode(&self.shared, message, len)?;
         self.shared.with(|state| state.conn.offer_item(self.key, encoded));
         Poll::Ready(Ok(false))
+    }
+
+    /// Whether an item of this length would leave in fragments.
+    pub(crate) fn is_large(&self, len: usize) -> bool {
+        self.shared.state.lock().conn.is_large(len)
+    }
+
+    /// As [`poll_send`](Self::poll_send), for a large item whose bytes are to [come](Self::came).
+    pub(crate) fn poll_send_coming(
+        &self,
+        (len, limit): (usize, Option<usize>),
+        waker: &Waker,
+    ) -> Poll<Result<(), Status>> {
+        self.shared.with(|state| {
+            state.conn.check_item(limit, len)?;
+            match state.conn.item_room(self.key, len) {
+                ItemRoom::Closed(why) => return Poll::Ready(Err(why)),
+                ItemRoom::Wait => {
+                    state.sender_waits(self.key.id, waker);
+                    return Poll::Pending;
+                }
+                ItemRoom::InPlace | ItemRoom::Outside => {
+                    state.conn.offer_item(self.key, Payload::coming(len, 0));
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// More has come of the large item, which has its credit. False: it is not to leave any more.
+    pub(crate) fn came(&self, bytes: Bytes) -> bool {
+        self.shared.with(|state| state.conn.item_came(self.key, bytes))
     }
 
     /// Waits until a large item has its credit.

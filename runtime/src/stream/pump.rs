@@ -1,41 +1,57 @@
 //! One stream goes on as another: how a client implements its service's trait, and how a fallback forwards. An item is read
-//! when the one before it was sent, so that a receiver that is slow slows the sender behind the proxy, and nobody else.
+//! when the one before it was sent, so that a receiver that is slow slows the sender behind the proxy, and nobody else. A large
+//! one may go on as it comes.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
+use bytes::Bytes;
+
 use super::{Open, RecvStream, Reply, SendStream};
-use crate::{Context, Message, Metadata, Status};
+use crate::{Context, Message, Metadata, Raw, Status};
+
+/// How large items go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// Each when it is whole: who sends it slowly takes nothing from others meanwhile.
+    #[default]
+    Whole,
+    /// In pieces, as they come: for [`Raw`](crate::Raw) items, to an end that nobody else sends to.
+    InPieces,
+}
 
 /// Items come from `open` and go to `out`.
 pub(crate) async fn pump_server_stream<Q: Message, R: Message>(
     ctx: &Context,
     open: Open<Q, RecvStream<R>>,
     out: SendStream<R>,
+    how: Carriage,
 ) -> Result<(), Status> {
     let input = open.await?;
-    answer_with(ctx, input, out).await
+    answer_with(ctx, input, out, how).await
 }
 
 /// Items come from `input`; one answer comes back.
 pub(crate) async fn pump_client_stream<Q: Message, R: Message>(
     open: Open<(), (SendStream<Q>, Reply<R>)>,
     input: RecvStream<Q>,
+    how: Carriage,
 ) -> Result<(R, Metadata), Status> {
     let (out, reply) = open.await?;
-    beside(pass_on(input, out), reply.with_metadata()).await
+    beside(pass_on(input, out, how), reply.with_metadata()).await
 }
 
 /// Items go both ways.
 pub(crate) async fn pump_bidi<Q: Message, R: Message>(
     ctx: &Context,
     open: Open<(), (SendStream<Q>, RecvStream<R>)>,
-    input: RecvStream<Q>,
-    out: SendStream<R>,
+    (input, out): (RecvStream<Q>, SendStream<R>),
+    (there, back): (Carriage, Carriage),
 ) -> Result<(), Status> {
     let (requests, answers) = open.await?;
-    beside(pass_on(input, requests), answer_with(ctx, answers, out)).await
+    beside(pass_on(input, requests, there), answer_with(ctx, answers, out, back)).await
 }
 
 /// The answers of a stream become ours, with what is beside them.
@@ -43,15 +59,16 @@ async fn answer_with<R: Message>(
     ctx: &Context,
     mut input: RecvStream<R>,
     mut out: SendStream<R>,
+    how: Carriage,
 ) -> Result<(), Status> {
     if let Some(metadata) = metadata_while_wanted(&mut input, &out).await? {
         ctx.append_reply_metadata(&metadata);
         out.begin()?;
     }
     loop {
-        match next_wanted(&mut input, &out).await {
-            Next::Item(item) => {
-                if let Err(why) = out.send(item).await {
+        match next_wanted(&mut input, &out, how).await {
+            next @ (Next::Item(_) | Next::Begun(_)) => {
+                if let Err(why) = send_on(next, &mut input, &mut out).await {
                     // Nobody wants more, as is seen next; or it can never go, and without it the rest must not look whole.
                     if !is_closed(&out).await {
                         return Err(why);
@@ -86,11 +103,11 @@ async fn metadata_while_wanted<T: Message>(
 }
 
 /// The requests of a stream become those of another. How that is answered tells the rest.
-async fn pass_on<Q: Message>(mut input: RecvStream<Q>, mut out: SendStream<Q>) {
+async fn pass_on<Q: Message>(mut input: RecvStream<Q>, mut out: SendStream<Q>, how: Carriage) {
     loop {
-        match next_wanted(&mut input, &out).await {
-            Next::Item(item) => {
-                if let Err(why) = out.send(item).await {
+        match next_wanted(&mut input, &out, how).await {
+            next @ (Next::Item(_) | Next::Begun(_)) => {
+                if let Err(why) = send_on(next, &mut input, &mut out).await {
                     // As above; if nobody wants more, there is nothing left to break off.
                     out.reset(&why);
                     return input.stop(why.code());
@@ -112,6 +129,8 @@ async fn is_closed<T: Message>(out: &SendStream<T>) -> bool {
 /// What is to be done next for one way of items.
 enum Next<T> {
     Item(T),
+    /// A large one of so many bytes is under way.
+    Begun(usize),
     End,
     /// The other end takes no more of them.
     Unwanted(Status),
@@ -119,7 +138,7 @@ enum Next<T> {
 }
 
 /// The next item, while whoever it goes to wants more.
-async fn next_wanted<T: Message>(input: &mut RecvStream<T>, out: &SendStream<T>) -> Next<T> {
+async fn next_wanted<T: Message>(input: &mut RecvStream<T>, out: &SendStream<T>, how: Carriage) -> Next<T> {
     let mut closed = pin!(out.closed());
     let mut stopped = input.is_stopped();
     poll_fn(|cx| {
@@ -129,11 +148,79 @@ async fn next_wanted<T: Message>(input: &mut RecvStream<T>, out: &SendStream<T>)
                 return Poll::Ready(Next::Unwanted(why));
             }
         }
-        input.poll_next_item(cx).map(|next| match next {
-            Ok(Some(item)) => Next::Item(item),
-            Ok(None) => Next::End,
-            Err(status) => Next::Failed(status),
-        })
+        match input.poll_next_item(cx) {
+            Poll::Ready(Ok(Some(item))) => Poll::Ready(Next::Item(item)),
+            Poll::Ready(Ok(None)) => Poll::Ready(Next::End),
+            Poll::Ready(Err(status)) => Poll::Ready(Next::Failed(status)),
+            Poll::Pending if how == Carriage::Whole => Poll::Pending,
+            Poll::Pending => match input.begun().filter(|len| out.is_large(*len)) {
+                Some(len) => Poll::Ready(Next::Begun(len)),
+                None => Poll::Pending,
+            },
+        }
+    })
+    .await
+}
+
+/// Sends an item on, or one that is under way as it comes.
+async fn send_on<T: Message>(
+    next: Next<T>,
+    input: &mut RecvStream<T>,
+    out: &mut SendStream<T>,
+) -> Result<(), Status> {
+    match next {
+        Next::Item(item) => out.send(item).await,
+        Next::Begun(len) => {
+            out.begin_item(len).await?;
+            while let Some(piece) = next_piece(input, out).await? {
+                let (bytes, last) = match piece {
+                    Piece::Part(bytes) => (bytes, false),
+                    Piece::Last(bytes) => (bytes, true),
+                };
+                if !out.came(bytes) || last {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        Next::End | Next::Unwanted(_) | Next::Failed(_) => Ok(()),
+    }
+}
+
+/// What comes of an item that is under way.
+enum Piece {
+    Part(Bytes),
+    Last(Bytes),
+}
+
+/// Bytes that are passed on, and not copied.
+fn bytes_of<T: Message>(item: &T) -> Bytes {
+    let raw: Option<&Raw> = (item as &dyn Any).downcast_ref();
+    debug_assert!(raw.is_some(), "bytes alone are passed on in pieces");
+    raw.map(|raw| raw.0.clone()).unwrap_or_default()
+}
+
+/// The next piece of an item, or why it breaks off. `None`: the other end takes no more of it.
+async fn next_piece<T: Message>(
+    input: &mut RecvStream<T>,
+    out: &SendStream<T>,
+) -> Result<Option<Piece>, Status> {
+    // What a callee has half sent goes on, though nobody may want more items: its answer is to come after it.
+    let watches = out.is_callers();
+    let mut closed = pin!(out.closed());
+    poll_fn(|cx| {
+        if watches && closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(None));
+        }
+        match input.poll_next_item(cx) {
+            Poll::Ready(Ok(Some(last))) => Poll::Ready(Ok(Some(Piece::Last(bytes_of(&last))))),
+            Poll::Ready(Ok(None)) => Poll::Ready(Err(Status::internal("an item broke off"))),
+            Poll::Ready(Err(status)) => Poll::Ready(Err(status)),
+            Poll::Pending => match input.take_piece() {
+                Some(bytes) => Poll::Ready(Ok(Some(Piece::Part(bytes)))),
+                None => Poll::Pending,
+            },
+        }
     })
     .await
 }

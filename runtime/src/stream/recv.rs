@@ -140,6 +140,16 @@ impl<T> RecvStream<T> {
     pub(super) fn is_stopped(&self) -> bool {
         self.state.stopped
     }
+
+    /// The length of the item under way, if that is the next. From here on who waits for an item is woken for each piece.
+    pub(super) fn begun(&self) -> Option<usize> {
+        self.state.handle.as_ref()?.begun()
+    }
+
+    /// What has come of the item under way; the last piece is the next item.
+    pub(super) fn take_piece(&self) -> Option<Bytes> {
+        self.state.handle.as_ref()?.take_piece()
+    }
 }
 
 impl<T: Message> RecvStream<T> {

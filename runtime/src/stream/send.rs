@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::timeout::{self, ItemTimeout};
 use crate::budget::Moved;
 use crate::context::CallCore;
@@ -205,6 +207,32 @@ impl<T: Message> SendStream<T> {
     pub async fn finish(mut self) -> Result<(), Status> {
         poll_fn(|cx| self.poll_sent(cx)).await?;
         self.finish_now()
+    }
+
+    /// Whether an item of this length would leave in fragments.
+    pub(super) fn is_large(&self, len: usize) -> bool {
+        self.state.handle.as_ref().is_some_and(|handle| handle.is_large(len))
+    }
+
+    /// Begins a large item whose bytes are to [come](Self::came), when there is credit for all of it.
+    pub(super) async fn begin_item(&mut self, len: usize) -> Result<(), Status> {
+        poll_fn(|cx| self.poll_sent(cx)).await?;
+        self.say_headers(false)?;
+        let limit = self.limit();
+        let Some(handle) = &self.state.handle else { return Err(Status::cancelled("the stream is over")) };
+        poll_fn(|cx| handle.poll_send_coming((len, limit), cx.waker())).await?;
+        self.state.offered = true;
+        poll_fn(|cx| self.poll_sent(cx)).await
+    }
+
+    /// More of the item that was begun. False: it is not to leave any more.
+    pub(super) fn came(&self, bytes: Bytes) -> bool {
+        self.state.handle.as_ref().is_some_and(|handle| handle.came(bytes))
+    }
+
+    /// Whether it is a caller's.
+    pub(super) fn is_callers(&self) -> bool {
+        self.state.handle.as_ref().is_some_and(StreamHandle::is_ours)
     }
 
     /// Waits until what was taken is sent.

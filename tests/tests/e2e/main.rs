@@ -15,6 +15,7 @@ mod lanes;
 mod large;
 mod limits;
 mod peers;
+mod pieces;
 mod pipeline;
 mod process;
 mod proxied;

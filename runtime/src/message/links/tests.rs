@@ -73,7 +73,7 @@ fn wide(len: usize) -> Vec<Wide> {
 /// The pieces that are larger than what stands between fields.
 fn large(payload: &Payload) -> Vec<Bytes> {
     match payload {
-        Payload::Whole(_) => Vec::new(),
+        Payload::Whole(_) | Payload::Coming(_) => Vec::new(),
         Payload::Linked(linked) => linked.pieces().filter(|piece| piece.len() >= LEAST).cloned().collect(),
     }
 }

@@ -23,6 +23,7 @@ mod model;
 mod not_run;
 mod observer;
 mod pair;
+mod pieces;
 mod placing;
 mod pushes;
 mod raw;
@@ -63,6 +64,9 @@ pub(super) struct End {
     pub(super) is_ready: bool,
     pub(super) peer_drains: bool,
     pub(super) room: usize,
+    /// Calls of the peer's, and ours, whose large messages are under way.
+    pub(super) begun: Vec<u32>,
+    pub(super) replies_begun: Vec<u32>,
     /// Halves of streams that were told to look.
     pub(super) woken: Vec<Woken>,
     /// Our calls whose answers their readers take.
@@ -91,6 +95,8 @@ impl End {
             is_ready: false,
             peer_drains: false,
             room: 0,
+            begun: Vec::new(),
+            replies_begun: Vec::new(),
             woken: Vec::new(),
             streams: HashSet::new(),
             decoder: Straight::decoder(config),
@@ -297,6 +303,8 @@ impl End {
             match event {
                 Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
                 }
+                Event::Begun(number) => self.begun.push(number),
+                Event::ReplyBegun(number) => self.replies_begun.push(number),
                 Event::Readable(id) => self.woken.push(Woken::Reader(id)),
                 Event::Writable(id) => self.woken.push(Woken::Sender(id)),
                 Event::Answered(number) if self.streams.contains(&number) => self.stream_answered(number),

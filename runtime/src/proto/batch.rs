@@ -1,0 +1,58 @@
+//! What the driver writes at once. Filled by the [outbox](super::outbox), written by the driver, by and by.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Frames in the order in which the transport must get them. The driver owns one and has it refilled.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Control and small frames.
+    pub(super) head: BytesMut,
+    /// Those of large messages, behind them.
+    pub(super) fragments: VecDeque<Bytes>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.fragments.is_empty()
+    }
+
+    /// The pieces to write, first first; at most `out.len()` of them.
+    pub(crate) fn slices<'a>(&'a self, out: &mut [std::io::IoSlice<'a>]) -> usize {
+        let head = (!self.head.is_empty()).then_some(&self.head[..]);
+        let pieces = head.into_iter().chain(self.fragments.iter().map(|f| &f[..]));
+        let mut count = 0;
+        for (slot, piece) in out.iter_mut().zip(pieces) {
+            *slot = std::io::IoSlice::new(piece);
+            count += 1;
+        }
+        count
+    }
+
+    /// So many bytes were written.
+    pub(crate) fn advance(&mut self, mut written: usize) {
+        let from_head = written.min(self.head.len());
+        self.head.advance(from_head);
+        written -= from_head;
+        while written > 0 {
+            let Some(front) = self.fragments.front_mut() else { break };
+            let n = written.min(front.len());
+            front.advance(n);
+            written -= n;
+            if front.is_empty() {
+                self.fragments.pop_front();
+            }
+        }
+        if self.head.is_empty() {
+            self.head.clear();
+        }
+    }
+
+    /// Gives the memory back: nothing is going on.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Calls whose large messages are passed on as they come: the request to where it goes, and the answer back. Begun by the
+//! runner for a large request of a route that is passed on, and for a large answer to any call that was.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+
+use bytes::Bytes;
+
+use super::held::Held;
+use super::responder::{Pieces, Responder};
+use super::state::State;
+use super::{CallWait, Shared};
+use crate::call::{read_answer, read_block};
+use crate::context::{CallCore, Context};
+use crate::frame::CallId;
+use crate::message::Coming;
+use crate::proto::{Answer, RequestPiece};
+use crate::{Call, Caller, Message, MethodKind, Raw, Status};
+
+/// The request of a call of the peer's, which is under way.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    shared: Arc<Shared>,
+    id: CallId,
+    len: usize,
+    /// What it was charged, until its last bytes have left again.
+    held: Held,
+}
+
+/// A call of ours that was opened. Dropped unanswered it is given up.
+pub(crate) struct Opened {
+    shared: Arc<Shared>,
+    number: u32,
+    answered: bool,
+    /// What it goes by stays connected.
+    _via: Caller,
+}
+
+/// What is there of an answer.
+enum Found {
+    /// So many bytes are under way, with this block.
+    Begun(usize, Bytes),
+    Whole(Answer),
+}
+
+impl Incoming {
+    pub(super) fn new(shared: &Arc<Shared>, (id, len): (CallId, usize), cost: u64) -> Self {
+        let shared = Arc::clone(shared);
+        Self { held: Held::new(&shared, cost), shared, id, len }
+    }
+
+    fn poll(&self, cx: &mut Cx<'_>) -> Poll<RequestPiece> {
+        self.shared.with_little(|state| match state.conn.request_piece(self.id.number()) {
+            RequestPiece::Wait => {
+                state.request_waits(self.id, cx.waker());
+                Poll::Pending
+            }
+            piece => Poll::Ready(piece),
+        })
+    }
+}
+
+impl Opened {
+    pub(crate) fn new(shared: Arc<Shared>, number: u32, via: Caller) -> Self {
+        Self { shared, number, answered: false, _via: via }
+    }
+
+    /// More of its request. False: nobody wants it any more.
+    fn came(&self, bytes: Bytes) -> bool {
+        self.shared.with(|state| state.conn.request_came(self.number, bytes))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Cx<'_>) -> Poll<Answer> {
+        let answer = self.shared.poll_answer(self.number, cx.waker());
+        self.answered |= answer.is_ready();
+        answer
+    }
+
+    /// The answer, or that it is under way.
+    fn poll_found(&mut self, cx: &mut Cx<'_>) -> Poll<Found> {
+        if let Poll::Ready(answer) = self.poll_answer(cx) {
+            return Poll::Ready(Found::Whole(answer));
+        }
+        match self.shared.state.lock().conn.reply_begun(self.number) {
+            Some((len, block)) => Poll::Ready(Found::Begun(len, block)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// What has come of the answer; the answer itself is the last of it.
+    fn poll_piece(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Bytes, Answer>> {
+        if let Poll::Ready(answer) = self.poll_answer(cx) {
+            return Poll::Ready(Err(answer));
+        }
+        match self.shared.state.lock().conn.reply_piece(self.number) {
+            Some(bytes) => Poll::Ready(Ok(bytes)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.shared.drop_call(CallWait::Answer(self.number));
+        }
+    }
+}
+
+/// Passes a call on whose request is under way. It is opened where it goes as soon as there is room for all of it.
+pub(crate) async fn pass_request(ctx: Context, to: Caller, request: Incoming, responder: Responder) {
+    let message = Coming(request.len);
+    let call = Call::<Coming, Raw>::raw(to, ctx.route().to_owned(), message);
+    pass_call(&ctx, call, Some(request), responder).await;
+}
+
+/// Passes a call on, the large ones of its messages in pieces.
+pub(crate) async fn pass_call<Q: Message>(
+    ctx: &Context,
+    call: Call<Q, Raw>,
+    mut request: Option<Incoming>,
+    responder: Responder,
+) {
+    let call = call.all_metadata(ctx.metadata().clone());
+    let call = call.forwarding(ctx.block(), ctx.peer_addr().to_string()).no_timeout();
+    let failed = |responder: Responder, status: Status| {
+        responder.finish_forwarded(MethodKind::Unary, Err(status.mark_forwarded()));
+    };
+    let mut opened = match call.open().await {
+        Ok(opened) => opened,
+        Err(status) => return failed(responder, status),
+    };
+    let found = poll_fn(|cx| {
+        while let Some(coming) = &request {
+            match coming.poll(cx) {
+                Poll::Pending => break,
+                Poll::Ready(RequestPiece::Part(bytes)) => {
+                    opened.came(bytes);
+                }
+                Poll::Ready(RequestPiece::Last(bytes)) => {
+                    if let Some(Incoming { held, .. }) = request.take() {
+                        opened.came(held.with(bytes));
+                    }
+                }
+                Poll::Ready(RequestPiece::Broken(why)) => return Poll::Ready(Err(why)),
+                // It is pending.
+                Poll::Ready(RequestPiece::Wait) => break,
+            }
+        }
+        opened.poll_found(cx).map(Ok)
+    })
+    .await;
+    match found {
+        Ok(Found::Whole(answer)) => answer_with(responder, answer),
+        Ok(Found::Begun(len, block)) => pass_reply(opened, responder, (len, block)).await,
+        // Of what is not whole here, nobody can have run anything.
+        Err(why) => failed(responder, why.not_run()),
+    }
+}
+
+/// An answer to a call that was passed on, as a whole.
+pub(super) fn answer_with(responder: Responder, answer: Answer) {
+    let result = read_answer::<Raw>(answer).map(|(reply, metadata)| {
+        responder.context().append_reply_metadata(&metadata);
+        reply
+    });
+    responder.finish_forwarded(MethodKind::Unary, result.map_err(Status::mark_forwarded));
+}
+
+/// Passes on an answer that is under way.
+async fn pass_reply(mut opened: Opened, responder: Responder, (len, block): (usize, Bytes)) {
+    if !block.is_empty() {
+        responder.context().append_reply_metadata(&read_block(&block).metadata);
+    }
+    let pieces = match responder.begin(len) {
+        Begun::Pieces(pieces) => pieces,
+        Begun::Refused => return,
+        Begun::Small(responder) => {
+            let answer = poll_fn(|cx| opened.poll_answer(cx)).await;
+            // Its metadata is there already.
+            return answer_with(responder, without_block(answer));
+        }
+    };
+    loop {
+        match poll_fn(|cx| opened.poll_piece(cx)).await {
+            Ok(bytes) => {
+                if !pieces.came(bytes) {
+                    // Whoever asked has gone, or will not wait for the rest.
+                    return pieces.leave();
+                }
+            }
+            Err(Answer::Message { payload, .. }) => {
+                pieces.came(payload);
+                return pieces.leave();
+            }
+            Err(answer) => {
+                let why = read_answer::<Raw>(answer).err();
+                return pieces.break_off(&why.unwrap_or_else(|| Status::internal("the answer broke off")));
+            }
+        }
+    }
+}
+
+/// How an answer was begun that is to come.
+pub(super) enum Begun {
+    Pieces(Pieces),
+    /// It goes in one frame from here, so it has to be whole.
+    Small(Responder),
+    /// It cannot be sent, and that is answered.
+    Refused,
+}
+
+fn without_block(answer: Answer) -> Answer {
+    match answer {
+        Answer::Message { payload, .. } => Answer::Message { payload, block: Bytes::new() },
+        other => other,
+    }
+}
+
+/// The answer to a call that was passed on is under way: from here on a task passes it on.
+pub(super) fn reply_begun(core: &Arc<CallCore>, number: u32) {
+    let Some(upstream) = core.passed_on_to(number) else { return };
+    let relay = upstream.state.lock().take_begun_relay(number, core);
+    let Some((responder, via)) = relay else { return };
+    let Some(runtime) = core.session().shared().runtime.clone() else { return };
+    let mut opened = Opened::new(upstream, number, via);
+    let context = Context::new(core);
+    runtime.spawn(async move {
+        let mut responder = Some(responder);
+        let mut passing = pin!(async {
+            let found = poll_fn(|cx| opened.poll_found(cx)).await;
+            let Some(responder) = responder.take() else { return };
+            match found {
+                Found::Begun(len, block) => pass_reply(opened, responder, (len, block)).await,
+                Found::Whole(answer) => answer_with(responder, answer),
+            }
+        });
+        let mut stopped = pin!(context.cancelled());
+        poll_fn(|cx| match stopped.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => passing.as_mut().poll(cx),
+        })
+        .await;
+    });
+}
+
+impl State {
+    fn request_waits(&mut self, id: CallId, waker: &std::task::Waker) {
+        self.readers.set(id, false, waker);
+    }
+}

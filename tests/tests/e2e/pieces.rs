@@ -1,0 +1,264 @@
+//! Large messages that a proxy passes on as they come: both of its neighbours are written by hand, and say half of a message.
+
+use protocall::{Channel, Proxy, Router, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::support::*;
+
+const GO_AWAY: u8 = 0x07;
+const CREDIT: u8 = 0x08;
+const BLOCKED: u8 = 0x09;
+const CALL: u8 = 0x10;
+const REPLY: u8 = 0x11;
+const ITEM: u8 = 0x12;
+const FRAGMENT: u8 = 0x13;
+const RESET: u8 = 0x16;
+const CANCEL: u8 = 0x18;
+
+const FINAL: u8 = 0x01;
+const FRAGMENTED: u8 = 0x01;
+const END: u8 = 0x08;
+const NAMED: u8 = 0x20;
+const STREAM: u8 = 0x40;
+
+const TOTAL: usize = 60_000;
+const PIECE: usize = 10_000;
+
+/// A neighbour written by hand.
+struct Wire(TcpStream);
+
+impl Wire {
+    async fn say(&mut self, kind: u8, flags: u8, body: &[u8]) {
+        let mut frame = ((6 + body.len()) as u32).to_be_bytes().to_vec();
+        frame.extend([kind, flags, 0, 0, 0, 1]);
+        frame.extend_from_slice(body);
+        within(self.0.write_all(&frame)).await.unwrap();
+    }
+
+    /// The next frame of one of these kinds: kind, flags, body.
+    async fn hear(&mut self, kinds: &[u8]) -> (u8, u8, Vec<u8>) {
+        within(async {
+            loop {
+                let mut frame = vec![0; self.0.read_u32().await.unwrap() as usize];
+                self.0.read_exact(&mut frame).await.unwrap();
+                let last = frame[..2] == [GO_AWAY, FINAL];
+                assert!(!last, "{}", String::from_utf8_lossy(&frame));
+                if kinds.contains(&frame[0]) {
+                    return (frame[0], frame[1], frame.split_off(6));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Says fragments of the message, from one byte up to another.
+    async fn say_part(&mut self, part: std::ops::Range<usize>) {
+        for piece in message_bytes()[part].chunks(PIECE) {
+            self.say(FRAGMENT, 0, piece).await;
+        }
+    }
+
+    /// Lends the room for one item that is asked for.
+    async fn lend(&mut self) {
+        let (_, _, wanted) = self.hear(&[BLOCKED]).await;
+        self.say(CREDIT, 0, &wanted).await;
+    }
+
+    /// Hears a first frame of this kind and as many fragments as bring so many bytes in all.
+    async fn hear_part(&mut self, kind: u8, bytes: usize) -> Vec<u8> {
+        let (_, flags, body) = self.hear(&[kind]).await;
+        assert_eq!(flags & FRAGMENTED, FRAGMENTED);
+        assert_eq!(body[body.len() - 4..], (TOTAL as u32).to_be_bytes(), "its total, and no byte of it");
+        let mut came = Vec::new();
+        self.hear_more(&mut came, bytes).await;
+        came
+    }
+
+    async fn hear_more(&mut self, came: &mut Vec<u8>, bytes: usize) {
+        while came.len() < bytes {
+            came.extend(self.hear(&[FRAGMENT]).await.2);
+        }
+    }
+}
+
+fn message_bytes() -> Vec<u8> {
+    (0..TOTAL).map(|at| (at / 7) as u8).collect()
+}
+
+fn total() -> [u8; 4] {
+    (TOTAL as u32).to_be_bytes()
+}
+
+/// A CALL of the route `a.A/B`, as far as its message.
+fn opening() -> Vec<u8> {
+    b"\0\x05a.A/B".to_vec()
+}
+
+/// A client, the proxy, and its upstream.
+async fn line(proxy: Router) -> (Wire, Running) {
+    let server = Running::start(Server::new(proxy).listen("tcp://127.0.0.1:0")).await;
+    let mut near = Wire(TcpStream::connect(server.uri.strip_prefix("tcp://").unwrap()).await.unwrap());
+    near.0.write_all(&HELLO).await.unwrap();
+    (near, server)
+}
+
+async fn proxied() -> (Wire, TcpListener, Running) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("tcp://{}", listener.local_addr().unwrap());
+    let proxy = Proxy::new(move |back| Channel::builder(&uri).serve(back).connect_lazy());
+    let (near, server) = line(Router::new().fallback(proxy.clone()).fallback_push(proxy)).await;
+    (near, listener, server)
+}
+
+async fn accept(listener: &TcpListener) -> Wire {
+    let mut far = Wire(within(listener.accept()).await.unwrap().0);
+    far.0.write_all(&HELLO).await.unwrap();
+    far
+}
+
+/// Half of a request is at the upstream, before the rest was said.
+async fn half_a_request() -> (Wire, Wire, Vec<u8>, Running) {
+    let (mut near, listener, server) = proxied().await;
+    near.say(CALL, FRAGMENTED | END | NAMED, &[opening(), total().to_vec()].concat()).await;
+    near.say_part(0..TOTAL / 2).await;
+    let mut far = accept(&listener).await;
+    let came = far.hear_part(CALL, TOTAL / 2).await;
+    (near, far, came, server)
+}
+
+#[tokio::test]
+async fn a_request_and_its_answer_pass_before_they_are_whole() {
+    let (mut near, mut far, mut came, _server) = half_a_request().await;
+    near.say_part(TOTAL / 2..TOTAL).await;
+    far.hear_more(&mut came, TOTAL).await;
+    assert_eq!(came, message_bytes());
+
+    far.say(REPLY, FRAGMENTED, &total()).await;
+    far.say_part(0..TOTAL / 2).await;
+    let mut came = near.hear_part(REPLY, TOTAL / 2).await;
+    far.say_part(TOTAL / 2..TOTAL).await;
+    near.hear_more(&mut came, TOTAL).await;
+    assert_eq!(came, message_bytes());
+}
+
+#[tokio::test]
+async fn a_large_answer_to_a_small_request_passes_before_it_is_whole_over_any_upstream() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Channel::builder(format!("tcp://{}", listener.local_addr().unwrap())).connect_lazy();
+    let (mut near, _server) = line(Router::new().forward_to(upstream.unwrap())).await;
+    // The first goes by a future, since there is no connection yet; the second is passed on by the runner.
+    let mut far = None;
+    for _ in 0..2 {
+        near.say(CALL, END | NAMED, &[opening(), b"small".to_vec()].concat()).await;
+        let far = match &mut far {
+            Some(far) => far,
+            none => none.insert(accept(&listener).await),
+        };
+        assert!(far.hear(&[CALL]).await.2.ends_with(b"small"));
+        far.say(REPLY, FRAGMENTED, &total()).await;
+        far.say_part(0..TOTAL / 2).await;
+        let mut came = near.hear_part(REPLY, TOTAL / 2).await;
+        far.say_part(TOTAL / 2..TOTAL).await;
+        near.hear_more(&mut came, TOTAL).await;
+        assert_eq!(came, message_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_held_whole_where_others_call_over_the_same_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Channel::builder(format!("tcp://{}", listener.local_addr().unwrap())).connect_lazy();
+    let (mut near, server) = line(Router::new().forward_to(upstream.unwrap())).await;
+    near.say(CALL, FRAGMENTED | END | NAMED, &[opening(), total().to_vec()].concat()).await;
+    near.say_part(0..TOTAL / 2).await;
+    // It takes nothing from who comes behind it.
+    let mut other = Wire(TcpStream::connect(server.uri.strip_prefix("tcp://").unwrap()).await.unwrap());
+    other.0.write_all(&HELLO).await.unwrap();
+    other.say(CALL, END | NAMED, &[opening(), b"small".to_vec()].concat()).await;
+    let mut far = accept(&listener).await;
+    assert!(far.hear(&[CALL]).await.2.ends_with(b"small"), "the other's call is the first");
+    near.say_part(TOTAL / 2..TOTAL).await;
+    assert_eq!(far.hear_part(CALL, TOTAL).await, message_bytes());
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_is_cancelled_at_the_upstream_and_was_not_run() {
+    for what in ["cancel", "reset", "gone"] {
+        let (mut near, mut far, _, _server) = half_a_request().await;
+        match what {
+            "cancel" => near.say(CANCEL, 0, &[]).await,
+            "reset" => near.say(RESET, 0, b"\0\0\0\x0fbroken").await,
+            _ => near.0.shutdown().await.unwrap(),
+        }
+        let (kind, ..) = far.hear(&[CANCEL, FRAGMENT, REPLY]).await;
+        assert_eq!(kind, CANCEL, "{what}");
+        if what == "gone" {
+            continue;
+        }
+        let (_, flags, body) = near.hear(&[REPLY]).await;
+        assert_eq!(flags & 0x30, 0x30, "{what}: STATUS, and NOT_RUN");
+        let code = if what == "reset" { 15 } else { 1 };
+        assert_eq!(body[..4], [0, 0, 0, code], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_reset_and_one_that_nobody_wants_is_given_up() {
+    for what in ["gone", "reset", "cancel"] {
+        let (mut near, mut far, mut came, _server) = half_a_request().await;
+        near.say_part(TOTAL / 2..TOTAL).await;
+        far.hear_more(&mut came, TOTAL).await;
+        far.say(REPLY, FRAGMENTED, &total()).await;
+        far.say_part(0..TOTAL / 2).await;
+        near.hear_part(REPLY, TOTAL / 2).await;
+        match what {
+            "gone" => drop(far),
+            "reset" => far.say(RESET, 0, b"\0\0\0\x0fbroken").await,
+            _ => {
+                near.say(CANCEL, 0, &[]).await;
+                near.hear(&[RESET]).await;
+                // It is seen when more comes of what nobody wants.
+                far.say_part(TOTAL / 2..TOTAL / 2 + PIECE).await;
+                far.hear(&[CANCEL]).await;
+                continue;
+            }
+        }
+        let (kind, _, body) = near.hear(&[RESET, FRAGMENT]).await;
+        assert_eq!(kind, RESET, "{what}");
+        let code = if what == "reset" { 15 } else { 14 };
+        assert_eq!(body[..4], [0, 0, 0, code], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn items_pass_before_they_are_whole_both_ways_and_break_off_where_they_went() {
+    for ends in [true, false] {
+        let (mut near, listener, _server) = proxied().await;
+        near.say(CALL, NAMED | STREAM, &opening()).await;
+        let mut far = accept(&listener).await;
+        far.hear(&[CALL]).await;
+        near.say(ITEM, FRAGMENTED, &total()).await;
+        near.say_part(0..TOTAL / 2).await;
+        far.lend().await;
+        let mut up = far.hear_part(ITEM, TOTAL / 2).await;
+        far.say(ITEM, FRAGMENTED, &total()).await;
+        far.say_part(0..TOTAL / 2).await;
+        near.lend().await;
+        let mut down = near.hear_part(ITEM, TOTAL / 2).await;
+        if ends {
+            near.say_part(TOTAL / 2..TOTAL).await;
+            far.hear_more(&mut up, TOTAL).await;
+            far.say_part(TOTAL / 2..TOTAL).await;
+            near.hear_more(&mut down, TOTAL).await;
+            assert!(up == message_bytes() && down == message_bytes());
+            continue;
+        }
+        near.say(RESET, 0, b"\0\0\0\x0fbroken").await;
+        let (kind, _, body) = far.hear(&[RESET, FRAGMENT]).await;
+        assert_eq!((kind, &body[..4]), (RESET, &[0, 0, 0, 15][..]));
+        far.say(RESET, 0, b"\0\0\0\x0abroken").await;
+        let (kind, _, body) = near.hear(&[RESET, FRAGMENT]).await;
+        assert_eq!((kind, &body[..4]), (RESET, &[0, 0, 0, 10][..]));
+    }
+}
