@@ -1,7 +1,7 @@
 //! Splits received bytes into frames. The machine owns one for each connection and hands it the receive buffer
 //! each time that the driver has read; the first step of everything that arrives.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::auth::decode_ready;
 use super::checksum::crc32c;
@@ -12,7 +12,7 @@ use super::header::{FIXED, HEADER, Header, LENGTH, TRAILER, defined_flags, flag,
 use super::hello::HELLO_LIMIT;
 use super::{
     Bind, Call, CallId, Cancel, Credit, Fragment, FragmentOf, Frame, GoAway, Headers, Hello, Item, ItemRun,
-    Ping, Pong, Push, PushRun, Reply, Reset, Stop,
+    Piece, Ping, Pong, Push, PushRun, Reply, Reset, Stop,
 };
 
 /// FRAGMENTs of which so much is still to come are handed out in parts, for what comes to be read to where it belongs: a
@@ -132,6 +132,10 @@ impl Decoder {
         if self.body.is_some() {
             return Ok(self.take_part(buf, frames));
         }
+        if let Some(reply) = self.take_plain_reply(buf)? {
+            frames.push(Frame::Reply(reply));
+            return Ok(true);
+        }
         let Some(end) = self.check_front(buf)? else { return Ok(false) };
         if buf.len() < end {
             self.needed = end - buf.len();
@@ -161,6 +165,25 @@ impl Decoder {
         // What no field took: a frame that keeps nothing of the buffer, a checksum.
         buf.advance(buf.len() - after);
         Ok(true)
+    }
+
+    /// The frame that a client reads most: a REPLY that is its message alone, whole. For all others `None`, and nothing was done.
+    #[inline]
+    fn take_plain_reply(&self, buf: &mut BytesMut) -> Result<Option<Reply>, FrameError> {
+        let Some(&[l0, l1, l2, l3, kind::REPLY, 0, i0, i1, i2, i3]) = buf.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        // Not empty, so that it is no concern whether it keeps the buffer.
+        let here =
+            length as usize > FIXED && length <= self.frame_limit && LENGTH + length as usize <= buf.len();
+        if !here {
+            return Ok(None);
+        }
+        let id = CallId::decode(u32::from_be_bytes([i0, i1, i2, i3]))?;
+        buf.advance(HEADER);
+        let message = Piece::whole(buf.split_to(length as usize - FIXED).freeze());
+        Ok(Some(Reply { id, status: None, block: Bytes::new(), message: Some(message) }))
     }
 
     /// A frame is here in part: if it is a FRAGMENT of which much is still to come, what there is of it is handed out. True:

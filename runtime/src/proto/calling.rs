@@ -246,6 +246,22 @@ impl Calling {
         self.answered_early(number, answer)
     }
 
+    /// As [`answered`](Self::answered), of a call that waits for nothing but one whole message. False: it waits for more, or
+    /// for less, and nothing was done.
+    #[inline]
+    pub(crate) fn answered_plainly(&mut self, number: u32, payload: &mut Bytes) -> bool {
+        let Some(slot) = self.open(number) else { return false };
+        let waits = slot.owned && slot.side_ended && slot.answer.is_none();
+        if !waits || slot.stream.is_some() || slot.reply.is_some() {
+            return false;
+        }
+        debug_assert!(slot.held == 0 && !slot.cancelled, "no reply is under way, and its caller waits");
+        let payload = std::mem::take(payload);
+        (slot.state, slot.left) = (State::Done, None);
+        slot.answer = Some(Answer::Message { payload, block: Bytes::new() });
+        true
+    }
+
     /// The caller is told before the callee has ended its side. True: by this.
     pub(crate) fn answered_early(&mut self, number: u32, answer: Answer) -> bool {
         let slot = self.slot(number);
