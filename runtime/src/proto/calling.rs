@@ -90,6 +90,24 @@ impl Slot {
         answer: None,
     };
 
+    /// Makes it [`IDLE`](Self::IDLE): field by field, as most of those that would have to be dropped are empty.
+    fn clear(&mut self) {
+        let Self { state, cost, limit, left, owned, side_ended, cancelled, headers, .. } = self;
+        (*state, *cost, *limit, *left) = (State::Idle, 0, None, None);
+        (*owned, *side_ended, *cancelled, *headers) = (false, false, false, false);
+        let Self { stream, order, end, reply, held, answer, .. } = self;
+        (*order, *end, *held) = (0, None, 0);
+        if stream.is_some() {
+            *stream = None;
+        }
+        if reply.is_some() {
+            *reply = None;
+        }
+        if answer.is_some() {
+            *answer = None;
+        }
+    }
+
     /// Whether its caller was told.
     pub(crate) fn has_answer(&self) -> bool {
         self.answer.is_some()
@@ -206,7 +224,7 @@ impl Calling {
     pub(crate) fn release(&mut self, number: u32) {
         let slot = self.slot(number);
         debug_assert!(slot.state != State::Idle);
-        *slot = Slot::IDLE;
+        slot.clear();
         self.busy -= 1;
         self.free.push(number);
     }
@@ -315,5 +333,58 @@ impl Calling {
         let numbered = self.slots.iter().enumerate();
         let beyond = numbered.filter(|(_, slot)| slot.state == State::Sent && slot.order >= count);
         beyond.map(|(index, _)| index as u32 + 1).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_free_again_is_as_one_that_was_never_used() {
+        let mut calling = Calling::new(4);
+        let number = calling.reserve(100).unwrap();
+        let slot = calling.slot(number);
+        (slot.limit, slot.left) = (Some(Duration::from_secs(1)), Some(Duration::from_secs(1)));
+        (slot.side_ended, slot.cancelled, slot.headers, slot.held) = (true, true, true, 7);
+        let piece =
+            crate::frame::Piece { missing: 9, fragmented: true, ..crate::frame::Piece::whole(Bytes::new()) };
+        slot.reply = Some(Box::new((Assembly::discard(&piece), Bytes::new())));
+        (slot.order, slot.end) = (3, Some(5));
+        slot.answer = Some(Answer::Message { payload: Bytes::new(), block: Bytes::new() });
+        calling.release(number);
+        assert_eq!(format!("{:?}", calling.slot(number)), format!("{:?}", Slot::IDLE));
+    }
+
+    #[test]
+    fn a_plain_answer_is_taken_for_a_call_that_waits_for_no_more_and_is_left_alone_by_all_others() {
+        let others: [fn(&mut Slot); 5] = [
+            |slot| slot.owned = false,
+            |slot| slot.side_ended = false,
+            |slot| slot.state = State::Done,
+            |slot| slot.answer = Some(Answer::Local(Status::internal("before"))),
+            |slot| {
+                let under_way = Assembly::discard(&crate::frame::Piece::whole(Bytes::new()));
+                slot.reply = Some(Box::new((under_way, Bytes::new())));
+            },
+        ];
+        for (at, other) in others.into_iter().map(Some).chain([None]).enumerate() {
+            let mut calling = Calling::new(4);
+            let number = calling.reserve(100).unwrap();
+            calling.begun(number);
+            calling.ended(number, 1);
+            let mut payload = Bytes::from_static(b"back");
+            if let Some(other) = other {
+                other(calling.slot(number));
+                let before = format!("{:?}", calling.slot(number));
+                assert!(!calling.answered_plainly(number, &mut payload), "{at}");
+                assert_eq!((format!("{:?}", calling.slot(number)), &payload[..]), (before, &b"back"[..]));
+            } else {
+                assert!(calling.answered_plainly(number, &mut payload));
+                assert!(
+                    matches!(calling.take_answer(number), Some(Answer::Message { payload, .. }) if payload == "back")
+                );
+            }
+        }
     }
 }

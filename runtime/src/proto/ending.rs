@@ -47,16 +47,26 @@ impl Connection {
     }
 
     /// Why nothing can be opened now.
+    #[inline]
     pub(super) fn refusal(&self) -> Option<Status> {
         self.takes_none().map(|why| Status::from(why).not_run())
     }
 
     /// Why the peer takes no call or push any more, if so: the connection is over, or it said GOAWAY (wire 11.4).
+    #[inline]
     pub(super) fn takes_none(&self) -> Option<Error> {
-        match &self.farewell.ended {
-            Some(reason) => Some(Error::Closed(reason.clone())),
-            None => (self.farewell.theirs != Stage::None || self.only_drains()).then_some(Error::Draining),
-        }
+        if self.takes_some() { None } else { Some(self.why_none()) }
+    }
+
+    /// Whether the peer takes calls and pushes.
+    #[inline]
+    pub(super) fn takes_some(&self) -> bool {
+        self.farewell.ended.is_none() && self.farewell.theirs == Stage::None && !self.only_drains()
+    }
+
+    #[cold]
+    fn why_none(&self) -> Error {
+        self.farewell.ended.as_ref().map_or(Error::Draining, |reason| Error::Closed(reason.clone()))
     }
 
     /// Whether what was queued before can still be sent, though we may drain.

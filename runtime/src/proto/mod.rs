@@ -77,7 +77,7 @@ pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::calling::Answer;
 pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
-pub(crate) use self::opening::{OpenRoute, Opening, Permit};
+pub(crate) use self::opening::{OpenRoute, Opening, Permit, cost_to};
 pub(crate) use self::pieces::{ReplyKey, RequestPiece};
 pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};

@@ -113,11 +113,7 @@ impl Connection {
 
     /// What the opening will cost (wire 7.1). Binds the route if there is a number left for it.
     pub(crate) fn call_cost(&mut self, route: OpenRoute<'_>, len: usize, block: usize) -> u64 {
-        let name = match self.route_out(route) {
-            RouteOut::Number(_) => 0,
-            RouteOut::Name(name) => name.len(),
-        };
-        MESSAGE_COST + (name + block + len) as u64
+        cost_to(self.route_out(route), len, block)
     }
 
     /// The right to open a call now, leaving `keep` of the credit to others; `None`: wait for
@@ -126,7 +122,7 @@ impl Connection {
     pub(crate) fn reserve_call(&mut self, cost: u64, keep: u64) -> Option<Permit> {
         let room = self.calling.has_room() && self.has_buffer(cost);
         let too_early = !self.peer.ready && cost > u64::from(Settings::initial().message_limit);
-        if !room || too_early || self.refusal().is_some() {
+        if !room || too_early || !self.takes_some() {
             return None;
         }
         if self.calls_account.available() < cost.saturating_add(keep) {
@@ -152,9 +148,21 @@ impl Connection {
 
     /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run. Its time
     /// begins with [`stamp`](Self::stamp).
-    #[inline(always)]
     pub(crate) fn open_call(
         &mut self,
+        permit: Permit,
+        opening: Opening<'_>,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Error> {
+        let route = self.route_out(opening.route);
+        self.open_call_to(route, permit, opening, write)
+    }
+
+    /// As [`open_call`](Self::open_call), to a route that was looked up under the lock that is held now.
+    #[inline(always)]
+    pub(crate) fn open_call_to(
+        &mut self,
+        route: RouteOut<'_>,
         permit: Permit,
         opening: Opening<'_>,
         write: impl FnOnce(&mut BytesMut),
@@ -164,7 +172,6 @@ impl Connection {
             return Err(why);
         }
         let id = CallId::new(self.role, permit.number);
-        let route = self.route_out(opening.route);
         let deadline = opening.left.map(whole_millis);
         let stream = opening.shape.answers_with_items();
         let head = CallHead { id, route, deadline, stream, block: opening.block };
@@ -178,7 +185,7 @@ impl Connection {
             return Err(error);
         }
         self.outbox.call_encoded(id);
-        self.opened(permit.number, State::Queued(start), opening);
+        self.opened(permit.number, State::Queued(start), route, opening);
         Ok(())
     }
 
@@ -192,7 +199,8 @@ impl Connection {
         message: Payload,
     ) {
         let stream = opening.shape.answers_with_items();
-        let route = match self.route_out(opening.route) {
+        let out = self.route_out(opening.route);
+        let route = match out {
             RouteOut::Number(number) => RouteRef::Number(number),
             RouteOut::Name(name) => RouteRef::Name(Text::from(name.to_owned())),
         };
@@ -201,24 +209,25 @@ impl Connection {
         let what = LargeKind::Call { id, route, deadline, stream };
         let block = Bytes::copy_from_slice(opening.block);
         self.outbox.push_large(Large { what, block, message, begun: false });
-        self.opened(permit.number, State::QueuedLarge, opening);
+        self.opened(permit.number, State::QueuedLarge, out, opening);
         if let Some(why) = self.takes_none() {
             self.withdraw_call(permit.number, why);
         }
     }
 
     #[inline(always)]
-    fn opened(&mut self, number: u32, state: State, opening: Opening<'_>) {
+    fn opened(&mut self, number: u32, state: State, route: RouteOut<'_>, opening: Opening<'_>) {
         // A route that was bound while the call waited costs less than was reserved (wire 7.1).
-        let cost = self.call_cost(opening.route, opening.len, opening.block.len());
-        let stream = self.caller_stream(opening.shape);
+        let cost = cost_to(route, opening.len, opening.block.len());
+        if opening.shape != Shape::Unary {
+            self.calling.slot(number).stream = self.caller_stream(opening.shape);
+        }
         let slot = self.calling.slot(number);
         let reserved = slot.cost;
         debug_assert!(cost <= reserved, "a call costs what was reserved, or less");
         slot.cost = cost.min(reserved);
         slot.state = state;
         slot.limit = opening.limit;
-        slot.stream = stream;
         self.calls_account.refund(reserved.saturating_sub(cost));
         slot.left = opening.left;
         if slot.left.is_some() {
@@ -267,7 +276,8 @@ impl Connection {
         Some(answer)
     }
 
-    pub(super) fn route_out<'a>(&mut self, route: OpenRoute<'a>) -> RouteOut<'a> {
+    /// How a route is written, after the BIND that it may need.
+    pub(crate) fn route_out<'a>(&mut self, route: OpenRoute<'a>) -> RouteOut<'a> {
         let (name, ours) = match route {
             OpenRoute::Name(name) => return RouteOut::Name(name),
             OpenRoute::Spec(spec) => (spec.route, self.routes.ours(spec)),
@@ -282,6 +292,16 @@ impl Connection {
             }
         }
     }
+}
+
+/// What an opening costs (wire 7.1).
+#[inline]
+pub(crate) fn cost_to(route: RouteOut<'_>, len: usize, block: usize) -> u64 {
+    let name = match route {
+        RouteOut::Number(_) => 0,
+        RouteOut::Name(name) => name.len(),
+    };
+    MESSAGE_COST + (name + block + len) as u64
 }
 
 /// Appends a head and what the user's `encode` writes; takes both back if that panics.

@@ -45,7 +45,7 @@ impl Connection {
 
     /// Whether new calls have a chance.
     pub(crate) fn takes_calls(&self) -> bool {
-        self.refusal().is_none()
+        self.takes_some()
     }
 
     /// What may be spent on calls now.

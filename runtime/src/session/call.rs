@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 use super::Shared;
 use super::clock;
 use super::outside;
 use super::state::State;
 use super::waiters::Granted;
-use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape};
+use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape, cost_to};
 use crate::{Message, Status};
 
 /// What a call is waiting for. It must be given to [`Shared::drop_call`] if the caller goes first.
@@ -162,9 +164,10 @@ impl State {
             }
         }
         self.conn.check_open(out.route, len, block)?;
+        let route = self.conn.route_out(out.route);
         let permit = match permit {
             Some(permit) => permit,
-            None => match self.find_room(out.route, len, block) {
+            None => match self.find_room(cost_to(route, len, block)) {
                 Ok(permit) => permit,
                 Err(cost) => {
                     *wait = Some(CallWait::Room(self.waiters.join(cost, room)));
@@ -181,7 +184,8 @@ impl State {
             return Ok(Step::EncodeOutside(permit));
         }
         self.set_caller(permit.number, answer);
-        let opened = self.conn.open_call(permit, out.opening(), |buffer| out.message.encode(buffer));
+        let write = |buffer: &mut BytesMut| out.message.encode(buffer);
+        let opened = self.conn.open_call_to(route, permit, out.opening(), write);
         opened.map_err(|error| {
             // The machine has taken the number back already.
             *wait = None;
@@ -191,13 +195,8 @@ impl State {
     }
 
     /// A permit, or the cost that the call must wait for.
-    pub(super) fn find_room(
-        &mut self,
-        route: OpenRoute<'_>,
-        len: usize,
-        block: usize,
-    ) -> Result<Permit, u64> {
-        let cost = self.conn.call_cost(route, len, block);
+    #[inline]
+    pub(super) fn find_room(&mut self, cost: u64) -> Result<Permit, u64> {
         if self.waiters.must_queue(cost) {
             return Err(cost);
         }

@@ -307,8 +307,14 @@ impl Shared {
     pub(crate) fn with_little<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = act(&mut state);
-        if state.conn.has_output() || !state.is_quiet() {
+        if !state.is_quiet() {
             self.unlock(state);
+        } else if state.conn.has_output() {
+            let driver = state.park.rouse();
+            drop(state);
+            if let Some(driver) = driver {
+                driver.wake();
+            }
         }
         result
     }

@@ -108,8 +108,11 @@ impl State {
         let (len, block) = (out.len, out.block.len());
         let fits = self.conn.check_open(out.route, len, block).is_ok()
             && self.conn.fits_in_place(out.route, len, block);
-        let permit = if fits { self.find_room(out.route, len, block).ok() } else { None };
-        let Some(permit) = permit else { return Err(relay) };
+        if !fits {
+            return Err(relay);
+        }
+        let cost = self.conn.call_cost(out.route, len, block);
+        let Ok(permit) = self.find_room(cost) else { return Err(relay) };
         let number = permit.number;
         match self.conn.open_call(permit, out.opening(), |buffer| buffer.put_slice(&out.message.0)) {
             Ok(()) => {
