@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Connection;
 use super::assembly::{Arrived, Assembly, Part};
-use super::event::{Event, InboundPush, Messages, cost_of_run};
+use super::event::{InboundPush, Messages, Work, cost_of_run};
 use super::lanes::{LaneIn, PushUnderWay};
 use super::receive::{cost_of, detach, overdrawn};
 use crate::frame::{EndCode, FrameError, Push, PushRun, RouteRef};
@@ -27,7 +27,7 @@ impl Connection {
         }
         self.lanes.taken += u64::from(run.messages.count());
         let (lane, block, messages) = (run.lane, Bytes::new(), Messages::Run(run.messages));
-        self.events.push_back(Event::Push(InboundPush { lane, route, block, messages }));
+        self.work.push(Work::Push(InboundPush { lane, route, block, messages }));
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Connection {
             Arrived::Whole(message) => {
                 self.lanes.taken += 1;
                 let messages = Messages::One(message, cost);
-                self.events.push_back(Event::Push(InboundPush { lane, route, block, messages }));
+                self.work.push(Work::Push(InboundPush { lane, route, block, messages }));
             }
             Arrived::Begun(assembly) => {
                 let (route, block) = detach(&route, &block);
@@ -94,7 +94,7 @@ impl Connection {
                 self.lanes.taken += 1;
                 let message = assembly.finish().unwrap_or_default();
                 let messages = Messages::One(message, push.cost());
-                self.events.push_back(Event::Push(InboundPush { messages, ..push }));
+                self.work.push(Work::Push(InboundPush { messages, ..push }));
             }
             None => self.push_ends_dropped(),
         }

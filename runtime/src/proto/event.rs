@@ -19,14 +19,6 @@ pub(crate) enum Event {
     /// An AUTH frame's bytes (wire 4.4).
     #[allow(dead_code, reason = "read by authentication, which is to come")]
     Auth(Bytes),
-    /// The peer bound its next route number.
-    Bound(Text),
-    /// A call to run.
-    Call(Inbound),
-    /// The request of this call is under way, in fragments.
-    Begun(u32),
-    /// Pushes to run, in their lane.
-    Push(InboundPush),
     /// A call of the peer's is over before its handler was: drop the handler, then say so.
     Stopped(CallId, Stop),
     /// An answer is there for a call of ours.
@@ -45,6 +37,20 @@ pub(crate) enum Event {
     PeerDrains,
     /// The connection ended. Nothing comes after it.
     Ended(Reason),
+}
+
+/// Something for who runs handlers, in the order in which it came. Not an [`Event`]: it is large and comes by the million, so
+/// it is put down where it waits, and all of it is taken at once.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// The peer bound its next route number.
+    Bound(Text),
+    /// The request of this call is under way, in fragments.
+    Begun(u32),
+    /// A call to run.
+    Call(Inbound),
+    /// Pushes to run, in their lane.
+    Push(InboundPush),
 }
 
 /// What the peer's HELLO says of its services.

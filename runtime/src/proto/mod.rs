@@ -76,7 +76,7 @@ use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::calling::Answer;
-pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop};
+pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop, Work};
 pub(crate) use self::opening::{OpenRoute, Opening, Permit, cost_to};
 pub(crate) use self::pieces::{ReplyKey, RequestPiece};
 pub(crate) use self::placing::Place;
@@ -89,10 +89,9 @@ pub(crate) use self::table::lengthen;
 
 /// One connection.
 ///
-/// - `handle_*` put something in. After any of them, [`poll_event`](Self::poll_event) until it is empty, then
-///   [`take_call_room`](Self::take_call_room), and call [`poll_timeout`](Self::poll_timeout) again.
-/// - [`poll_batch`](Self::poll_batch) gives what to write; call it when the last batch is written and
-///   [`has_output`](Self::has_output).
+/// - `handle_*` put something in. After any of them [`take_work`](Self::take_work), [`poll_event`](Self::poll_event) until it is
+///   empty, [`take_call_room`](Self::take_call_room), and call [`poll_timeout`](Self::poll_timeout) again.
+/// - [`poll_batch`](Self::poll_batch) gives what to write, when the last batch is written and [`has_output`](Self::has_output).
 /// - The rest (`reserve_call`, `open_call`, `reply`, `push` …) are what handles do. They write into the outbox in place.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -137,6 +136,7 @@ pub(crate) struct Connection {
     /// Streams whose senders wait for the write buffer.
     senders_in_line: Vec<CallId>,
     events: VecDeque<Event>,
+    work: Vec<Work>,
     /// Calls of ours that were answered: the event that comes most, kept small.
     answered: VecDeque<u32>,
     /// There may be room for calls that wait.
@@ -189,6 +189,7 @@ impl Connection {
             items_begun: 0,
             senders_in_line: Vec::new(),
             events: VecDeque::new(),
+            work: Vec::new(),
             answered: VecDeque::new(),
             call_room: false,
             left: Vec::new(),

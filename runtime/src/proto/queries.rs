@@ -23,9 +23,9 @@ pub(crate) struct StreamsHeld {
 }
 
 impl Connection {
-    /// Whether [`poll_event`](Self::poll_event) would give anything.
+    /// Whether [`poll_event`](Self::poll_event) or [`take_work`](Self::take_work) would give anything.
     pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty() || !self.answered.is_empty() || self.buffer_freed()
+        !self.events.is_empty() || !self.work.is_empty() || !self.answered.is_empty() || self.buffer_freed()
     }
 
     /// Pushes and items that were ever begun: what comes without an answer to wait for.

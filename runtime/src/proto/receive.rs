@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::assembly::Part;
-use super::event::{Announced, Event};
+use super::event::{Announced, Event, Work};
 use super::{Connection, MESSAGE_COST};
 use crate::frame::{Bind, EndCode, FragmentOf, Frame, FrameError, Hello, Ping, Pong, RouteRef};
 
@@ -146,7 +146,7 @@ impl Connection {
 
     fn on_bind(&mut self, bind: Bind) -> Result<(), FrameError> {
         self.routes.bind(bind.number)?;
-        self.events.push_back(Event::Bound(bind.name));
+        self.work.push(Work::Bound(bind.name));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Connection;
 use super::assembly::{Arrived, Assembly, Part, take_from};
 use super::calling::Answer;
-use super::event::{Event, Inbound, Shape, Stop};
+use super::event::{Inbound, Shape, Stop, Work};
 use super::items::ItemsIn;
 use super::receive::{cost_of, detach, overdrawn};
 use super::replying::stop_status;
@@ -65,7 +65,7 @@ impl Connection {
                 let request = Request { assembly, route, block, deadline, shape, cost };
                 self.serving.begin(number, ServedState::Receiving(Box::new(request)), false).stream = stream;
                 if shape == Shape::Unary && !self.answers_wait() {
-                    self.events.push_back(Event::Begun(number));
+                    self.work.push(Work::Begun(number));
                 }
                 return Ok(());
             }
@@ -75,10 +75,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Takes all that is to be run.
+    #[inline]
+    pub(crate) fn take_work(&mut self, work: &mut Vec<Work>) {
+        match work.is_empty() {
+            true => std::mem::swap(work, &mut self.work),
+            false => work.append(&mut self.work),
+        }
+    }
+
     /// Hands a call to the session, or holds it while our replies do not leave (wire 7.11).
     fn dispatch(&mut self, call: Inbound) {
         if !self.answers_wait() {
-            return self.events.push_back(Event::Call(call));
+            return self.work.push(Work::Call(call));
         }
         let number = call.id.number();
         if let Some(served) = self.serving.open(number) {
@@ -102,7 +111,7 @@ impl Connection {
                 continue;
             };
             match std::mem::replace(&mut served.state, ServedState::Running) {
-                ServedState::Held(call) => self.events.push_back(Event::Call(*call)),
+                ServedState::Held(call) => self.work.push(Work::Call(*call)),
                 other => served.state = other,
             }
         }

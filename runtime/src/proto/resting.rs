@@ -32,6 +32,9 @@ impl Connection {
             }
         }
         self.left = Vec::new();
+        if self.work.is_empty() {
+            self.work = Vec::new();
+        }
         self.calling.shrink();
         // Until the last terminal frames have left, it counts which numbers they are of.
         if self.outbox.is_empty() {

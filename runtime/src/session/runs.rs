@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::runner::Runner;
 use super::spare::Spare;
-use super::state::{Lock, Work};
+use super::state::Lock;
 use super::wakers::Wakers;
 use super::{Shared, clock, task};
 use crate::context::CallCore;
 use crate::frame::Text;
-use crate::proto::{Inbound, InboundPush, Stop};
+use crate::proto::{Inbound, InboundPush, Stop, Work};
 use crate::router::Target;
 
 /// How long a runner may be busy with one handler before another takes over.

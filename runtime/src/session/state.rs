@@ -22,7 +22,7 @@ use super::streams::StreamWakers;
 use super::waiters::Waiters;
 use super::wakers::Wakers;
 use crate::context::CallCore;
-use crate::proto::{Answer, Connection, Event, Inbound, InboundPush, Stop, lengthen};
+use crate::proto::{Answer, Connection, Event, Stop, Work, lengthen};
 use crate::{MethodSpec, Overflow, Reason, Status};
 
 /// The lock. It does not poison: what is under it is put right by guards (see `proto::opening`).
@@ -117,16 +117,6 @@ pub(crate) enum Told {
     ReplyBegun(u32),
 }
 
-/// Something for the runner.
-#[derive(Debug)]
-pub(crate) enum Work {
-    Bound(crate::frame::Text),
-    /// A call whose request is under way.
-    Begun(u32),
-    Call(Inbound),
-    Push(InboundPush),
-}
-
 impl State {
     pub(crate) fn new(conn: Connection, takes_calls: Arc<AtomicBool>) -> Self {
         takes_calls.store(conn.takes_calls(), Ordering::Release);
@@ -179,16 +169,13 @@ impl State {
     }
 
     fn sort_events(&mut self, todo: &mut Todo) {
+        self.conn.take_work(&mut todo.work);
         while let Some(number) = self.conn.take_answered() {
             self.answered(number, todo);
         }
         while let Some(event) = self.conn.poll_event() {
             match event {
                 Event::Answered(number) => self.answered(number, todo),
-                Event::Call(call) => todo.work.push(Work::Call(call)),
-                Event::Push(push) => todo.work.push(Work::Push(push)),
-                Event::Bound(name) => todo.work.push(Work::Bound(name)),
-                Event::Begun(number) => todo.work.push(Work::Begun(number)),
                 Event::ReplyBegun(number) => self.reply_begun(number, todo),
                 Event::Readable(id) => {
                     let reader = self.take_reader(id);

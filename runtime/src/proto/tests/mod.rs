@@ -51,6 +51,8 @@ pub(super) struct End {
     pub(super) conn: Connection,
     pub(super) now: Instant,
     pub(super) handler: Handler,
+    /// What was taken and not dispatched yet.
+    work: VecDeque<Work>,
     /// Calls dispatched and not answered.
     pub(super) calls: VecDeque<Inbound>,
     /// The tags of all calls that were ever dispatched.
@@ -85,6 +87,7 @@ impl End {
             conn: Connection::new(role, config, Announced::default(), now),
             now,
             handler: Handler::Echo,
+            work: VecDeque::new(),
             calls: VecDeque::new(),
             journal: Vec::new(),
             stopped: Vec::new(),
@@ -296,30 +299,31 @@ impl End {
 
     /// Does what a session does with the machine's events.
     pub(super) fn settle(&mut self) {
+        let mut taken = Vec::new();
+        self.conn.take_work(&mut taken);
+        self.work.extend(taken);
+        // A handler's answer settles too, and takes what is left of it before what has happened since.
+        while let Some(work) = self.work.pop_front() {
+            assert!(self.ended.is_none(), "{work:?} after the end");
+            match work {
+                Work::Bound(_) => {}
+                Work::Begun(number) => self.begun.push(number),
+                Work::Call(call) => self.dispatch(call),
+                Work::Push(push) => self.take_push(push),
+            }
+        }
         while let Some(event) = self.conn.poll_event() {
             let woken = matches!(event, Event::Answered(_) | Event::Readable(_) | Event::Writable(_));
             let late = self.ended.is_some() && !woken;
             assert!(!late, "{event:?} after the end");
             match event {
-                Event::Hello(_) | Event::Auth(_) | Event::Bound(_) | Event::PushesTaken | Event::LaneRoom => {
-                }
-                Event::Begun(number) => self.begun.push(number),
+                Event::Hello(_) | Event::Auth(_) | Event::PushesTaken | Event::LaneRoom => {}
                 Event::ReplyBegun(number) => self.replies_begun.push(number),
                 Event::Readable(id) => self.woken.push(Woken::Reader(id)),
                 Event::Writable(id) => self.woken.push(Woken::Sender(id)),
                 Event::Answered(number) if self.streams.contains(&number) => self.stream_answered(number),
                 Event::Ready => self.is_ready = true,
                 Event::PeerDrains => self.peer_drains = true,
-                Event::Call(call) => self.dispatch(call),
-                Event::Push(push) => {
-                    let InboundPush { lane, mut messages, .. } = push;
-                    while let Some((message, cost)) = messages.next() {
-                        if self.takes_pushes {
-                            self.conn.push_handed_on(lane, cost);
-                        }
-                        self.pushes.push(Pushed { lane, message, cost });
-                    }
-                }
                 Event::Stopped(id, why) => self.stop(id.number(), why),
                 Event::Answered(number) => {
                     let answer = self.conn.take_answer(number).expect("an answer was announced");
@@ -330,6 +334,16 @@ impl End {
             }
         }
         self.room += usize::from(self.conn.take_call_room());
+    }
+
+    fn take_push(&mut self, push: InboundPush) {
+        let InboundPush { lane, mut messages, .. } = push;
+        while let Some((message, cost)) = messages.next() {
+            if self.takes_pushes {
+                self.conn.push_handed_on(lane, cost);
+            }
+            self.pushes.push(Pushed { lane, message, cost });
+        }
     }
 
     fn dispatch(&mut self, call: Inbound) {

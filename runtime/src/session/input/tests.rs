@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::frame::{
     CallHead, CallId, Credit, FragmentHead, FragmentOf, Outline, PlainItem, Role, RouteOut, Settings,
 };
-use crate::proto::{Announced, Event};
+use crate::proto::{Announced, Work};
 use crate::transport::Transport;
 
 /// Fills the buffer to where there is too little room, and takes all of it as messages that are held.
@@ -133,11 +133,14 @@ impl Reader {
         assert!(self.input.broken.is_none(), "{:?}", self.input.broken);
         self.input.tell(&mut self.conn, crate::proto::test_clock());
         self.input.find_place(&mut self.conn);
-        while let Some(event) = self.conn.poll_event() {
-            if let Event::Call(call) = event {
+        let mut work = Vec::new();
+        self.conn.take_work(&mut work);
+        for work in work {
+            if let Work::Call(call) = work {
                 self.messages.push(call.message);
             }
         }
+        while self.conn.poll_event().is_some() {}
         read
     }
 }
