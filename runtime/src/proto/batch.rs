@@ -9,6 +9,8 @@ use bytes::{Buf, Bytes, BytesMut};
 pub(crate) struct Batch {
     /// Control and small frames.
     pub(super) head: BytesMut,
+    /// So much of it was written. Bytes that were taken off its front would not be room again before it is full.
+    written: usize,
     /// Those of large messages, behind them.
     pub(super) fragments: VecDeque<Bytes>,
 }
@@ -20,7 +22,7 @@ impl Batch {
 
     /// The pieces to write, first first; at most `out.len()` of them.
     pub(crate) fn slices<'a>(&'a self, out: &mut [std::io::IoSlice<'a>]) -> usize {
-        let head = (!self.head.is_empty()).then_some(&self.head[..]);
+        let head = (!self.head.is_empty()).then_some(&self.head[self.written..]);
         let pieces = head.into_iter().chain(self.fragments.iter().map(|f| &f[..]));
         let mut count = 0;
         for (slot, piece) in out.iter_mut().zip(pieces) {
@@ -32,9 +34,13 @@ impl Batch {
 
     /// So many bytes were written.
     pub(crate) fn advance(&mut self, mut written: usize) {
-        let from_head = written.min(self.head.len());
-        self.head.advance(from_head);
+        let from_head = written.min(self.head.len() - self.written);
+        self.written += from_head;
         written -= from_head;
+        if self.written == self.head.len() {
+            self.head.clear();
+            self.written = 0;
+        }
         while written > 0 {
             let Some(front) = self.fragments.front_mut() else { break };
             let n = written.min(front.len());
@@ -43,9 +49,6 @@ impl Batch {
             if front.is_empty() {
                 self.fragments.pop_front();
             }
-        }
-        if self.head.is_empty() {
-            self.head.clear();
         }
     }
 

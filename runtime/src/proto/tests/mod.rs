@@ -6,6 +6,7 @@
 
 mod accounts;
 mod ask;
+mod batches;
 mod cancel;
 mod chaos;
 mod deadlines;
