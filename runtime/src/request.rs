@@ -210,7 +210,9 @@ impl<Q: Message> Request<Q> {
             return self.poll_expired(cx, NO_ROOM).map(Err);
         }
         self.message = None;
-        self.sleep = None;
+        if self.sleep.is_some() {
+            self.sleep = None;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -227,7 +229,11 @@ impl<Q: Message> Request<Q> {
     }
 
     /// What travels beside the message, encoded.
+    #[inline]
     pub(crate) fn take_block(&mut self) -> Bytes {
+        if self.beside.is_nothing() {
+            return Bytes::new();
+        }
         std::mem::take(&mut self.beside).encode()
     }
 

@@ -63,6 +63,26 @@ impl CallHead<'_> {
     /// Writes everything but the message's `len` bytes, which the caller appends. `None`: items will follow.
     #[inline]
     pub(crate) fn encode(&self, message: Option<Outline>, out: &mut BytesMut) {
+        if let (RouteOut::Number(route), Some(deadline), Some(outline)) = (self.route, self.deadline, message)
+        {
+            if !self.stream && self.block.is_empty() && outline.flags() == 0 {
+                return self.put_plain(route, deadline, outline.len, out);
+            }
+        }
+        self.put(message, out);
+    }
+
+    /// What most calls are, written at once: a bound route, a deadline, the whole message, and nothing beside it.
+    #[inline]
+    fn put_plain(&self, route: u16, deadline: u32, len: usize, out: &mut BytesMut) {
+        let mut fields = [0; 6];
+        fields[..2].copy_from_slice(&route.to_be_bytes());
+        fields[2..].copy_from_slice(&deadline.to_be_bytes());
+        let header = Header { kind: kind::CALL, flags: flag::DEADLINE | flag::END, id: self.id.to_wire() };
+        header.put_with(fields, len, out);
+    }
+
+    fn put(&self, message: Option<Outline>, out: &mut BytesMut) {
         let block = BlockOut(self.block);
         let mut flags = self.route.flags() | block.flags();
         let mut fields = self.route.fields().saturating_add(block.fields());

@@ -94,7 +94,22 @@ impl Header {
     /// length, which every receiver refuses.
     #[inline]
     pub(super) fn put(self, fields: usize, message: usize, out: &mut BytesMut) {
-        let length = fields.saturating_add(message).saturating_add(FIXED);
+        out.reserve(HEADER.saturating_add(fields));
+        out.extend_from_slice(&self.bytes(fields.saturating_add(message)));
+    }
+
+    /// As [`put`](Self::put), with the fields, six bytes of them.
+    #[inline]
+    pub(super) fn put_with(self, fields: [u8; 6], message: usize, out: &mut BytesMut) {
+        let mut head = [0; HEADER + 6];
+        head[..HEADER].copy_from_slice(&self.bytes(message.saturating_add(fields.len())));
+        head[HEADER..].copy_from_slice(&fields);
+        out.extend_from_slice(&head);
+    }
+
+    #[inline]
+    fn bytes(self, body: usize) -> [u8; HEADER] {
+        let length = body.saturating_add(FIXED);
         debug_assert!(u32::try_from(length).is_ok(), "a frame of {length} bytes");
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let mut header = [0; HEADER];
@@ -102,8 +117,7 @@ impl Header {
         header[4] = self.kind;
         header[5] = self.flags;
         header[6..].copy_from_slice(&self.id.to_be_bytes());
-        out.reserve(HEADER.saturating_add(fields));
-        out.extend_from_slice(&header);
+        header
     }
 }
 
