@@ -94,8 +94,8 @@ pub(crate) struct Outbox {
     batches: u64,
     /// Nothing may be added any more: the last word is said (wire 11.5).
     closed: bool,
-    /// Where frames go that come too late.
-    scrap: BytesMut,
+    /// Where frames go that come too late; boxed, since few connections have any.
+    scrap: Option<Box<BytesMut>>,
 }
 
 impl Outbox {
@@ -136,8 +136,9 @@ impl Outbox {
 
     #[cold]
     fn scrap(&mut self) -> &mut BytesMut {
-        self.scrap.clear();
-        &mut self.scrap
+        let scrap = self.scrap.get_or_insert_default();
+        scrap.clear();
+        scrap
     }
 
     /// What is encoded now is the last that goes out.
