@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::context::{CallCore, Context};
 use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, PushUnderWay};
-use crate::session::pieces::pass_call;
+use crate::session::pieces::{IncomingPush, pass_call, pass_push};
 use crate::session::relay::pass_on;
 use crate::session::streams::StreamHandle;
 use crate::session::{Held, Responder, Runs};
@@ -176,24 +176,32 @@ impl RawCall {
         let push = crate::Push::<Raw>::raw(to.clone(), route, self.payload);
         let push = push.all_metadata(context.metadata().clone());
         let push = push.forwarding(context.block(), context.peer_addr().to_string()).no_timeout();
-        // It waits as long as its lane does. When nobody waits there any more, no longer than a push of our own.
-        let (limit, mut gone) = (to.default_timeout(), pin!(context.cancelled()));
-        let mut push = pin!(push);
-        let mut last = pin!(None);
-        poll_fn(|cx| {
-            if let Poll::Ready(sent) = push.as_mut().poll(cx) {
-                return Poll::Ready(sent);
-            }
-            if last.is_none() && gone.as_mut().poll(cx).is_ready() {
-                last.set(limit.map(tokio::time::sleep));
-            }
-            let Some(sleep) = last.as_mut().as_pin_mut() else { return Poll::Pending };
-            let why = "the connection that it came by has ended, and there was no room in time";
-            let limit = limit.unwrap_or_default();
-            sleep.poll(cx).map(|()| Err(Status::from(Error::NotSent { limit, why }).not_run()))
-        })
-        .await
+        wait_to_push(&context, to, push).await
     }
+}
+
+/// A push that is passed on waits as long as its lane does. When nobody waits there any more, no longer than a push of our own.
+pub(crate) async fn wait_to_push<T>(
+    context: &Context,
+    to: &Caller,
+    push: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    let (limit, mut gone) = (to.default_timeout(), pin!(context.cancelled()));
+    let mut push = pin!(push);
+    let mut last = pin!(None);
+    poll_fn(|cx| {
+        if let Poll::Ready(sent) = push.as_mut().poll(cx) {
+            return Poll::Ready(sent);
+        }
+        if last.is_none() && gone.as_mut().poll(cx).is_ready() {
+            last.set(limit.map(tokio::time::sleep));
+        }
+        let Some(sleep) = last.as_mut().as_pin_mut() else { return Poll::Pending };
+        let why = "the connection that it came by has ended, and there was no room in time";
+        let limit = limit.unwrap_or_default();
+        sleep.poll(cx).map(|()| Err(Status::from(Error::NotSent { limit, why }).not_run()))
+    })
+    .await
 }
 
 /// What answers calls of routes that nobody serves. A closure `Fn(Context, RawCall) -> impl Future` is one.
@@ -224,6 +232,14 @@ where
 pub trait FallbackPush: Send + Sync + 'static {
     /// Takes the push. An `Err` is traced, never sent.
     fn push(&self, ctx: &Context, push: RawCall) -> impl Future<Output = Result<(), Status>> + Send;
+
+    /// Where a push goes that is to be passed on and nothing more. A large one then goes on as it comes, to the upstream of a
+    /// [`Proxy`](crate::Proxy). `None`: it goes to [`push`](Self::push). Asked for large ones, before all of it is here; it
+    /// must not block.
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
+        let _ = ctx;
+        None
+    }
 }
 
 impl<F, Fut> FallbackPush for F
@@ -286,12 +302,31 @@ impl<F: Fallback> ErasedFallback for F {
 /// A [`FallbackPush`], its type forgotten.
 pub(crate) trait ErasedFallbackPush: Send + Sync + 'static {
     fn handle(self: Arc<Self>, ctx: Context, push: RawCall) -> Handling;
+
+    /// As that, of a push that is under way.
+    fn handle_coming(self: Arc<Self>, ctx: Context, push: IncomingPush) -> Handling;
 }
 
 impl<F: FallbackPush> ErasedFallbackPush for F {
     fn handle(self: Arc<Self>, ctx: Context, push: RawCall) -> Handling {
         Handling::future(async move {
             let under_way = PushUnderWay::new(&ctx);
+            let result = FallbackPush::push(&*self, &ctx, push).await;
+            under_way.done(result);
+        })
+    }
+
+    fn handle_coming(self: Arc<Self>, ctx: Context, push: IncomingPush) -> Handling {
+        Handling::future(async move {
+            // Over a connection that others push over too, who sends slowly would hold room that they wait for.
+            if let Some(to) = self.forwards_to(&ctx).filter(Caller::is_own) {
+                let under_way = PushUnderWay::new(&ctx);
+                return under_way.done(pass_push(&ctx, &to, push).await);
+            }
+            // What broke off is none.
+            let Some(bytes) = push.whole().await else { return };
+            let under_way = PushUnderWay::new(&ctx);
+            let push = RawCall::of_push(ctx.core(), Raw(bytes));
             let result = FallbackPush::push(&*self, &ctx, push).await;
             under_way.done(result);
         })

@@ -22,9 +22,8 @@ use crate::{Caller, Channel, Context, Error, Fallback, FallbackPush, Raw, RawCal
 ///
 /// Metadata, deadline, trace, codec, priority and status details pass unchanged, cancellation too, and the caller's address
 /// is [added](Context::forwarded_for). A message or item is held until the next hop takes it, and its credit as long: who is
-/// slow slows the sender behind, and nobody else. Large requests, answers and items go on as they come, fragment by fragment;
-/// large pushes, and the request of a server stream, when they are whole. That a call was not run is passed on where it is
-/// certain.
+/// slow slows the sender behind, and nobody else. What is large goes on as it comes, fragment by fragment. That a call was not
+/// run is passed on where it is certain.
 ///
 /// ```
 /// use protocall::{Channel, Proxy, Router};
@@ -115,6 +114,10 @@ impl Fallback for Proxy {
 impl FallbackPush for Proxy {
     async fn push(&self, ctx: &Context, push: RawCall) -> Result<(), Status> {
         push.forward_push(&self.upstream(ctx)?).await
+    }
+
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
+        self.upstream(ctx).ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a client's push methods return: a one-way message that is sent when it is awaited. Made by generated clients.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::budget::poll_unit;
 use crate::frame::Block;
 use crate::request::{Phase, Request, RouteName, is_bound, request_setters};
+use crate::session::pieces::BegunPush;
 use crate::session::queue::Encoded;
 use crate::session::wakers::Place;
 use crate::session::{Fate, Pushed};
-use crate::{Caller, Error, Message, Metadata, MethodSpec, Queued, Raw, Status, Timeout};
+use crate::{Caller, Error, Message, Metadata, MethodSpec, Queued, Status, Timeout};
 
 /// A one-way message: awaited, it waits for room in its lane and sends.
 ///
@@ -187,8 +188,8 @@ impl<Q: Message> Push<Q> {
     }
 }
 
-impl Push<Raw> {
-    pub(crate) fn raw(caller: Caller, route: String, message: Raw) -> Self {
+impl<Q: Message> Push<Q> {
+    pub(crate) fn raw(caller: Caller, route: String, message: Q) -> Self {
         let request = Request::new(caller, RouteName::Name(route), message);
         Self(Way::Full(Box::new(Full { request, place: Place::default() })))
     }
@@ -197,6 +198,17 @@ impl Push<Raw> {
     pub(crate) fn forwarding(mut self, came: Option<&Block>, from: String) -> Self {
         self.request_mut().forward(came, from);
         self
+    }
+
+    /// Begins it, for who sends it as it comes.
+    pub(crate) async fn open(mut self) -> Result<BegunPush, Status> {
+        poll_fn(|cx| self.full().poll_sent(cx)).await?;
+        let Way::Full(full) = &self.0 else { return Err(Status::internal("the push was not begun")) };
+        let Phase::On { shared, .. } = &full.request.phase else {
+            return Err(Status::internal("the push was not begun"));
+        };
+        let lane = shared.state.lock().lane_for(full.request.route.open());
+        Ok(BegunPush::new(Arc::clone(shared), lane))
     }
 }
 

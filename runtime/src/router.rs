@@ -12,6 +12,7 @@ use crate::proto::{Shape, StreamKey};
 use crate::service::{Handling, Service};
 use crate::session::Responder;
 use crate::session::burns::{Burns, Habit};
+use crate::session::pieces::IncomingPush;
 use crate::{Caller, Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall, ServiceSpec, Status};
 
 /// Routes to handlers: services, and what to do with routes that nobody serves. Cheap to clone.
@@ -257,6 +258,15 @@ impl Router {
         }
     }
 
+    pub(crate) fn has_fallback_push(&self) -> bool {
+        self.0.fallback_push.is_some()
+    }
+
+    /// `None`: nobody takes it.
+    pub(crate) fn unknown_coming(&self, core: &Arc<CallCore>, push: IncomingPush) -> Option<Handling> {
+        Some(self.0.fallback_push.clone()?.handle_coming(Context::new(core), push))
+    }
+
     /// `None`: nobody takes it.
     pub(crate) fn unknown_push(&self, core: &Arc<CallCore>, payload: Raw) -> Option<Handling> {
         let fallback = self.0.fallback_push.as_ref()?;
@@ -288,6 +298,10 @@ where
     async fn push(&self, ctx: &Context, push: RawCall) -> Result<(), Status> {
         let upstream = (self.0)(ctx)?;
         push.forward_push(&upstream).await
+    }
+
+    fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
+        (self.0)(ctx).ok()
     }
 }
 

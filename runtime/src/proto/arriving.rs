@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::Connection;
 use super::assembly::{Arrived, Assembly, Part};
-use super::event::{InboundPush, Messages, Work, cost_of_run};
-use super::lanes::{LaneIn, PushUnderWay};
+use super::event::{Event, InboundPush, Messages, Work, cost_of_run};
+use super::lanes::{Becomes, LaneIn, PushUnderWay};
 use super::receive::{cost_of, detach, overdrawn};
 use crate::frame::{EndCode, FrameError, Push, PushRun, RouteRef};
 
@@ -53,7 +53,7 @@ impl Connection {
         if refused {
             let assembly = Assembly::discard(&message);
             if assembly.missing() > 0 {
-                inn.under_way = Some(PushUnderWay { assembly, push: None });
+                inn.under_way = Some(PushUnderWay { assembly, becomes: Becomes::Nothing });
             } else {
                 self.push_ends_dropped();
             }
@@ -70,8 +70,9 @@ impl Connection {
                 let (route, block) = detach(&route, &block);
                 // Its message is to come.
                 let messages = Messages::One(Bytes::new(), cost);
-                let push = Some(InboundPush { lane, route, block, messages });
-                inn.under_way = Some(PushUnderWay { assembly, push });
+                let becomes = Becomes::Push(InboundPush { lane, route, block, messages });
+                inn.under_way = Some(PushUnderWay { assembly, becomes });
+                self.work.push(Work::PushBegun(lane));
             }
         }
         Ok(())
@@ -86,17 +87,25 @@ impl Connection {
             return Err(FrameError::unexpected("6.2", "FRAGMENT without a push under way"));
         };
         if !under_way.assembly.add(part)? {
+            if matches!(under_way.becomes, Becomes::Passed(_)) {
+                self.events.push_back(Event::PushGoesOn);
+            }
             return Ok(());
         }
-        let Some(PushUnderWay { assembly, push }) = inn.under_way.take() else { return Ok(()) };
-        match push {
-            Some(push) => {
+        let Some(PushUnderWay { assembly, becomes }) = inn.under_way.take() else { return Ok(()) };
+        match becomes {
+            Becomes::Push(push) => {
                 self.lanes.taken += 1;
                 let message = assembly.finish().unwrap_or_default();
                 let messages = Messages::One(message, push.cost());
                 self.work.push(Work::Push(InboundPush { messages, ..push }));
             }
-            None => self.push_ends_dropped(),
+            Becomes::Passed(serial) => {
+                inn.passed.push((serial, assembly.finish()));
+                self.lanes.taken += 1;
+                self.events.push_back(Event::PushGoesOn);
+            }
+            Becomes::Nothing => self.push_ends_dropped(),
         }
         self.grant_large();
         Ok(())
@@ -109,9 +118,10 @@ impl Connection {
         }
         let Some(under_way) = self.peers_lane(lane)?.under_way.take() else { return Ok(()) };
         self.push_ends_dropped();
-        match under_way.push {
-            Some(push) => self.push_handed_on(lane, push.cost()),
-            None => self.grant_large(),
+        match under_way.becomes {
+            Becomes::Push(push) => self.push_handed_on(lane, push.cost()),
+            Becomes::Passed(serial) => self.push_broke_off(lane, serial),
+            Becomes::Nothing => self.grant_large(),
         }
         Ok(())
     }
@@ -124,9 +134,12 @@ impl Connection {
 
     /// After our FINAL no push counts any more: what is under way is let go of (wire 11.3).
     pub(super) fn drop_pushes_under_way(&mut self) {
-        for inn in &mut self.lanes.inn {
-            if let Some(push) = inn.under_way.take().and_then(|under_way| under_way.push) {
-                inn.grant.free(push.cost());
+        for lane in 0..self.lanes.inn.len() {
+            let inn = &mut self.lanes.inn[lane];
+            match inn.under_way.take().map(|under_way| under_way.becomes) {
+                Some(Becomes::Push(push)) => inn.grant.free(push.cost()),
+                Some(Becomes::Passed(serial)) => self.push_broke_off(lane as u32, serial),
+                Some(Becomes::Nothing) | None => {}
             }
         }
     }

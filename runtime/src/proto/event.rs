@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Writable(CallId),
     /// There may be room for pushes that wait in this lane.
     LaneRoom,
+    /// More has come of a push that is passed on, or it has ended.
+    PushGoesOn,
     /// The peer took so many pushes.
     PushesTaken,
     /// No new calls can be opened: the peer drains, or we do and are done with its calls.
@@ -51,6 +53,8 @@ pub(crate) enum Work {
     Call(Inbound),
     /// Pushes to run, in their lane.
     Push(InboundPush),
+    /// A push is under way in this lane, in fragments.
+    PushBegun(u32),
 }
 
 /// What the peer's HELLO says of its services.
@@ -111,7 +115,18 @@ pub(crate) enum Messages {
     /// With what to free once it is handed on (wire 7.5).
     One(Bytes, u64),
     Run(Run),
+    /// One that is passed on while it comes.
+    Coming(ComingPush),
     None,
+}
+
+/// A push that is passed on while it comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ComingPush {
+    pub(crate) serial: u64,
+    pub(crate) len: usize,
+    /// What to free once it is taken.
+    pub(crate) cost: u64,
 }
 
 impl InboundPush {
@@ -132,6 +147,7 @@ impl Messages {
         match self {
             Self::One(_, cost) => *cost,
             Self::Run(run) => cost_of_run(run),
+            Self::Coming(push) => push.cost,
             Self::None => 0,
         }
     }
@@ -139,7 +155,7 @@ impl Messages {
     /// Whether there is none left.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Self::One(..) => false,
+            Self::One(..) | Self::Coming(_) => false,
             Self::Run(run) => run.count() == 0,
             Self::None => true,
         }
@@ -158,7 +174,7 @@ impl Messages {
                 *self = Self::None;
                 Some((message, cost))
             }
-            Self::None => None,
+            Self::Coming(_) | Self::None => None,
         }
     }
 
@@ -172,7 +188,7 @@ impl Messages {
         }
         match std::mem::replace(self, Self::None) {
             Self::One(message, cost) => Some((message, cost)),
-            Self::Run(_) | Self::None => None,
+            Self::Run(_) | Self::Coming(_) | Self::None => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Pushes: the lanes of both directions (wire 10). A lane is an account of credit and an order.
 
+use bytes::Bytes;
+
 use super::account::{Account, Grant};
 use super::assembly::Assembly;
 use super::event::InboundPush;
@@ -21,6 +23,8 @@ pub(crate) struct LaneIn {
     pub(crate) grant: Grant,
     /// A push under way, and what it will be.
     pub(crate) under_way: Option<PushUnderWay>,
+    /// Of those that are passed on and have ended, what was not taken yet; `None`: it broke off.
+    pub(crate) passed: Vec<(u64, Option<Bytes>)>,
     /// It is among those that ask for a large grant.
     pub(crate) asks: bool,
     /// The peer must be told the new total.
@@ -30,8 +34,17 @@ pub(crate) struct LaneIn {
 #[derive(Debug)]
 pub(crate) struct PushUnderWay {
     pub(crate) assembly: Assembly,
-    /// What it will be; `None`: it is over a limit, and only read past.
-    pub(crate) push: Option<InboundPush>,
+    pub(crate) becomes: Becomes,
+}
+
+/// What a push that is under way will be.
+#[derive(Debug)]
+pub(crate) enum Becomes {
+    Push(InboundPush),
+    /// It is passed on as it comes. What it was charged, whoever does so gives back.
+    Passed(u64),
+    /// It is over a limit, and only read past.
+    Nothing,
 }
 
 /// So many lanes towards a peer are used, however many it offers: each takes memory.
@@ -106,7 +119,8 @@ impl Lanes {
         }
         let credit = self.our_credit;
         while self.inn.len() <= lane as usize {
-            self.inn.push(LaneIn { grant: Grant::new(credit), under_way: None, asks: false, owed: false });
+            let grant = Grant::new(credit);
+            self.inn.push(LaneIn { grant, under_way: None, passed: Vec::new(), asks: false, owed: false });
         }
         Some(&mut self.inn[lane as usize])
     }

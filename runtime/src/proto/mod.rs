@@ -76,9 +76,11 @@ use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::calling::Answer;
-pub(crate) use self::event::{Announced, Event, Inbound, InboundPush, Messages, Shape, Stop, Work};
+pub(crate) use self::event::{
+    Announced, ComingPush, Event, Inbound, InboundPush, Messages, Shape, Stop, Work,
+};
 pub(crate) use self::opening::{OpenRoute, Opening, Permit, cost_to};
-pub(crate) use self::pieces::{ReplyKey, RequestPiece};
+pub(crate) use self::pieces::{Came, ReplyKey};
 pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::reading::Read;

@@ -223,6 +223,11 @@ impl Outbox {
         self.remove(|large| large.what.is_item(id))
     }
 
+    /// Takes a large push back, or what is left of it.
+    pub(crate) fn cut_push(&mut self, lane: u32) -> Option<Large> {
+        self.remove(|large| matches!(large.what, LargeKind::Push { lane: other, .. } if other == lane))
+    }
+
     fn remove(&mut self, matches: impl Fn(&Large) -> bool) -> Option<Large> {
         let large = match self.waiting.iter().position(&matches) {
             Some(at) => self.waiting.swap_remove(at),

@@ -6,22 +6,24 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Connection;
-use super::event::{Event, Inbound};
+use super::event::{ComingPush, Event, Inbound, InboundPush, Messages};
+use super::lanes::{Becomes, PushUnderWay};
+use super::outbox::LargeKind;
 use super::replying::Terminal;
 use super::serving::{Passing, Request, ServedState};
 use super::stream::StreamKey;
-use crate::Status;
-use crate::frame::{CallId, FragmentOf, RouteRef};
+use crate::frame::{CallId, FragmentOf, Outline, PushHead, Reset, RouteRef, Text};
 use crate::message::Payload;
+use crate::{Code, Status};
 
-/// What came of a request that is passed on.
+/// What came of a request or push that is passed on.
 #[derive(Debug)]
-pub(crate) enum RequestPiece {
+pub(crate) enum Came {
     Part(Bytes),
     Last(Bytes),
     /// It will never be whole.
     Broken(Status),
-    /// Nothing yet: [`Event::Readable`] follows.
+    /// Nothing yet: [`Event::Readable`] follows, or [`Event::PushGoesOn`].
     Wait,
 }
 
@@ -144,22 +146,22 @@ impl Connection {
     }
 
     /// What has come of the request of a call that is passed on.
-    pub(crate) fn request_piece(&mut self, number: u32) -> RequestPiece {
+    pub(crate) fn request_piece(&mut self, number: u32) -> Came {
         let Some(served) = self.serving.open(number) else {
-            return RequestPiece::Broken(self.stream_gone());
+            return Came::Broken(self.stream_gone());
         };
         let ServedState::Passing(passing) = &mut served.state else {
-            return RequestPiece::Broken(Status::cancelled("the call is over"));
+            return Came::Broken(Status::cancelled("the call is over"));
         };
         if let Some(why) = &passing.broken {
-            return RequestPiece::Broken(why.clone());
+            return Came::Broken(why.clone());
         }
         let is_whole = passing.assembly.missing() == 0;
         match passing.assembly.take_piece() {
-            Some(bytes) if is_whole => RequestPiece::Last(bytes),
-            Some(bytes) => RequestPiece::Part(bytes),
-            None if is_whole => RequestPiece::Last(Bytes::new()),
-            None => RequestPiece::Wait,
+            Some(bytes) if is_whole => Came::Last(bytes),
+            Some(bytes) => Came::Part(bytes),
+            None if is_whole => Came::Last(Bytes::new()),
+            None => Came::Wait,
         }
     }
 
@@ -182,4 +184,100 @@ impl Connection {
         served.rest = if served.caller_ended { 0 } else { missing };
         missing > 0
     }
+}
+
+/// Of a push of the peer's.
+impl Connection {
+    /// The route of the push that is under way in a lane.
+    pub(crate) fn push_begun(&mut self, lane: u32) -> Option<RouteRef> {
+        match &self.lanes.inn(lane)?.under_way.as_ref()?.becomes {
+            Becomes::Push(push) => Some(push.route.clone()),
+            Becomes::Passed(_) | Becomes::Nothing => None,
+        }
+    }
+
+    /// Hands the push on that is under way in a lane: it is taken in [pieces](Self::push_piece).
+    pub(crate) fn take_begun_push(&mut self, lane: u32) -> Option<InboundPush> {
+        // Before the next is under way in its lane, this one is counted.
+        let serial = self.lanes.taken;
+        let under_way = self.lanes.inn(lane)?.under_way.as_mut()?;
+        if !matches!(under_way.becomes, Becomes::Push(_)) {
+            return None;
+        }
+        let Becomes::Push(push) = std::mem::replace(&mut under_way.becomes, Becomes::Passed(serial)) else {
+            return None;
+        };
+        under_way.assembly.go_in_pieces();
+        let coming = ComingPush { serial, len: under_way.assembly.total(), cost: push.cost() };
+        Some(InboundPush { messages: Messages::Coming(coming), ..push })
+    }
+
+    /// What has come of a push that is passed on.
+    pub(crate) fn push_piece(&mut self, lane: u32, serial: u64) -> Came {
+        let over = self.is_over();
+        let Some(inn) = self.lanes.inn(lane) else { return Came::Broken(broke_off()) };
+        if let Some(at) = inn.passed.iter().position(|(other, _)| *other == serial) {
+            let (_, rest) = inn.passed.remove(at);
+            return rest.map_or_else(|| Came::Broken(broke_off()), Came::Last);
+        }
+        match &mut inn.under_way {
+            Some(PushUnderWay { assembly, becomes: Becomes::Passed(other) }) if *other == serial && !over => {
+                assembly.take_piece().map_or(Came::Wait, Came::Part)
+            }
+            _ => Came::Broken(broke_off()),
+        }
+    }
+
+    /// Nobody takes any more of a push that is passed on: it is read past.
+    pub(crate) fn leave_push(&mut self, lane: u32, coming: ComingPush) {
+        let Some(inn) = self.lanes.inn(lane) else { return };
+        inn.passed.retain(|(serial, _)| *serial != coming.serial);
+        if let Some(PushUnderWay { assembly, becomes }) = &mut inn.under_way {
+            if matches!(becomes, Becomes::Passed(serial) if *serial == coming.serial) {
+                assembly.drop_bytes();
+                *becomes = Becomes::Nothing;
+            }
+        }
+        self.push_handed_on(lane, coming.cost);
+    }
+
+    pub(super) fn push_broke_off(&mut self, lane: u32, serial: u64) {
+        if let Some(inn) = self.lanes.inn(lane) {
+            inn.passed.push((serial, None));
+            self.events.push_back(Event::PushGoesOn);
+        }
+    }
+
+    /// The place of the large push of ours that is on its way in a lane.
+    pub(crate) fn push_on_its_way(&mut self, lane: u32) -> Option<u64> {
+        self.lanes.out(lane)?.busy
+    }
+
+    /// More has come of a large push of ours. False: it is not to leave any more.
+    pub(crate) fn push_came(&mut self, lane: u32, place: u64, bytes: Bytes) -> bool {
+        let goes = self.push_on_its_way(lane) == Some(place);
+        goes && self.outbox.feed((FragmentOf::Lane(lane), 0), bytes)
+    }
+
+    /// The rest of a large push of ours will never come.
+    pub(crate) fn break_push(&mut self, lane: u32, place: u64) {
+        let of = FragmentOf::Lane(lane);
+        if self.push_on_its_way(lane) != Some(place) || !self.outbox.awaits((of, 0)) {
+            return;
+        }
+        let Some(large) = self.outbox.cut_push(lane) else { return };
+        // It was counted, so the peer has to count it too (wire 10.4): begun it is, and then given up.
+        if let (LargeKind::Push { route, .. }, false) = (&large.what, large.begun) {
+            let outline = Outline { len: 0, total: Some(large.message.len() as u32), compressed: false };
+            let head = PushHead { lane, route: route.as_out(), block: &large.block };
+            head.encode(outline, self.outbox.small());
+        }
+        let text = Text::from("broken off");
+        Reset { of, code: Code::CANCELLED.number(), text }.encode(self.outbox.small());
+        self.large_push_ended(lane);
+    }
+}
+
+fn broke_off() -> Status {
+    Status::cancelled("the push broke off")
 }

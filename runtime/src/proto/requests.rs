@@ -64,7 +64,7 @@ impl Connection {
                 let (route, block) = detach(&route, &block);
                 let request = Request { assembly, route, block, deadline, shape, cost };
                 self.serving.begin(number, ServedState::Receiving(Box::new(request)), false).stream = stream;
-                if shape == Shape::Unary && !self.answers_wait() {
+                if !self.answers_wait() {
                     self.work.push(Work::Begun(number));
                 }
                 return Ok(());

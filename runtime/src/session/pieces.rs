@@ -1,6 +1,8 @@
 //! Calls whose large messages are passed on as they come: the request to where it goes, and the answer back. Begun by the
 //! runner for a large request of a route that is passed on, and for a large answer to any call that was.
 
+mod pushes;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use std::task::{Context as Cx, Poll};
 
 use bytes::Bytes;
 
+pub(crate) use self::pushes::{BegunPush, IncomingPush, pass_push};
 use super::held::Held;
 use super::responder::{Pieces, Responder};
 use super::state::State;
@@ -16,8 +19,10 @@ use crate::call::{read_answer, read_block};
 use crate::context::{CallCore, Context};
 use crate::frame::CallId;
 use crate::message::Coming;
-use crate::proto::{Answer, RequestPiece};
-use crate::{Call, Caller, Message, MethodKind, Raw, Status};
+use crate::proto::{Answer, Came, Inbound, StreamKey};
+use crate::session::streams::StreamHandle;
+use crate::stream::{Carriage, answer_with_items};
+use crate::{Call, Caller, Message, MethodKind, Open, Raw, RecvStream, SendStream, Status};
 
 /// The request of a call of the peer's, which is under way.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Incoming {
     shared: Arc<Shared>,
     id: CallId,
     len: usize,
+    /// Of a call that is answered with items.
+    stream: Option<StreamKey>,
     /// What it was charged, until its last bytes have left again.
     held: Held,
 }
@@ -46,14 +53,14 @@ enum Found {
 }
 
 impl Incoming {
-    pub(super) fn new(shared: &Arc<Shared>, (id, len): (CallId, usize), cost: u64) -> Self {
-        let shared = Arc::clone(shared);
-        Self { held: Held::new(&shared, cost), shared, id, len }
+    pub(super) fn new(shared: &Arc<Shared>, call: &Inbound, len: usize) -> Self {
+        let (id, stream) = (call.id, call.stream);
+        Self { held: Held::new(shared, call.cost), shared: Arc::clone(shared), id, len, stream }
     }
 
-    fn poll(&self, cx: &mut Cx<'_>) -> Poll<RequestPiece> {
+    fn poll(&self, cx: &mut Cx<'_>) -> Poll<Came> {
         self.shared.with_little(|state| match state.conn.request_piece(self.id.number()) {
-            RequestPiece::Wait => {
+            Came::Wait => {
                 state.request_waits(self.id, cx.waker());
                 Poll::Pending
             }
@@ -111,9 +118,62 @@ impl Drop for Opened {
 
 /// Passes a call on whose request is under way. It is opened where it goes as soon as there is room for all of it.
 pub(crate) async fn pass_request(ctx: Context, to: Caller, request: Incoming, responder: Responder) {
-    let message = Coming(request.len);
-    let call = Call::<Coming, Raw>::raw(to, ctx.route().to_owned(), message);
-    pass_call(&ctx, call, Some(request), responder).await;
+    let (message, route) = (Coming(request.len), ctx.route().to_owned());
+    let Some(key) = request.stream else {
+        let call = Call::<Coming, Raw>::raw(to, route, message);
+        return pass_call(&ctx, call, Some(request), responder).await;
+    };
+    let out = SendStream::of_handler(StreamHandle::new(&request.shared, key), Arc::clone(ctx.core()));
+    let open = Open::<Coming, RecvStream<Raw>>::raw(to, route, message).all_metadata(ctx.metadata().clone());
+    let open = open.forwarding(ctx.block(), ctx.peer_addr().to_string()).no_timeout();
+    let result = pass_stream(&ctx, open, request, out).await;
+    let result = result.map(|()| Raw::default()).map_err(Status::mark_forwarded);
+    responder.finish_forwarded(MethodKind::ServerStream, result);
+}
+
+/// Passes a stream of answers on, whose request is under way.
+async fn pass_stream(
+    ctx: &Context,
+    open: Open<Coming, RecvStream<Raw>>,
+    request: Incoming,
+    out: SendStream<Raw>,
+) -> Result<(), Status> {
+    let input = open.await?;
+    let there = input.handle();
+    let mut request = Some(request);
+    let mut answers = pin!(answer_with_items(ctx, input, out, Carriage::InPieces));
+    poll_fn(|cx| {
+        let came = |bytes| there.as_ref().is_some_and(|there| there.request_came(bytes));
+        match poll_request(&mut request, came, cx) {
+            // Of what is not whole here, nobody can have run anything.
+            Some(why) => Poll::Ready(Err(why.not_run())),
+            None => answers.as_mut().poll(cx),
+        }
+    })
+    .await
+}
+
+/// Passes on what has come of a request. `Some`: it breaks off.
+fn poll_request(
+    request: &mut Option<Incoming>,
+    came: impl Fn(Bytes) -> bool,
+    cx: &mut Cx<'_>,
+) -> Option<Status> {
+    while let Some(Poll::Ready(piece)) = request.as_ref().map(|request| request.poll(cx)) {
+        match piece {
+            Came::Part(bytes) => {
+                came(bytes);
+            }
+            Came::Last(bytes) => {
+                let held = request.take()?.held;
+                came(held.with(bytes));
+            }
+            Came::Broken(why) => return Some(why),
+            // It is pending.
+            Came::Wait => break,
+        }
+    }
+    None
 }
 
 /// Passes a call on, the large ones of its messages in pieces.
@@ -132,24 +192,9 @@ pub(crate) async fn pass_call<Q: Message>(
         Ok(opened) => opened,
         Err(status) => return failed(responder, status),
     };
-    let found = poll_fn(|cx| {
-        while let Some(coming) = &request {
-            match coming.poll(cx) {
-                Poll::Pending => break,
-                Poll::Ready(RequestPiece::Part(bytes)) => {
-                    opened.came(bytes);
-                }
-                Poll::Ready(RequestPiece::Last(bytes)) => {
-                    if let Some(Incoming { held, .. }) = request.take() {
-                        opened.came(held.with(bytes));
-                    }
-                }
-                Poll::Ready(RequestPiece::Broken(why)) => return Poll::Ready(Err(why)),
-                // It is pending.
-                Poll::Ready(RequestPiece::Wait) => break,
-            }
-        }
-        opened.poll_found(cx).map(Ok)
+    let found = poll_fn(|cx| match poll_request(&mut request, |bytes| opened.came(bytes), cx) {
+        Some(why) => Poll::Ready(Err(why)),
+        None => opened.poll_found(cx).map(Ok),
     })
     .await;
     match found {

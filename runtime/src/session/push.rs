@@ -143,7 +143,7 @@ impl Drop for Flushing<'_> {
 }
 
 impl State {
-    pub(super) fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
+    pub(crate) fn lane_for(&mut self, route: OpenRoute<'_>) -> u32 {
         match route {
             OpenRoute::Spec(spec) => self.lane(spec),
             OpenRoute::Name(name) | OpenRoute::PassedOn(name) => raw_lane(name),
@@ -192,6 +192,7 @@ impl State {
                 Ok(Step::Full(why))
             }
             PushRoom::Large => Ok(Step::EncodeOutside),
+            PushRoom::InPlace if outside::is_coming::<M>() => Ok(Step::EncodeOutside),
             PushRoom::InPlace => {
                 let pushed = self.conn.push_in_place(pushing, |out| message.encode(out));
                 pushed.map_err(|error| Status::from(error).not_run())?;

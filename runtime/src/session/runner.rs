@@ -249,7 +249,7 @@ impl Runner {
         }
         let taken = self.shared.state.lock().conn.take_begun(number);
         let (Some(to), Some((call, len))) = (to, taken) else { return };
-        let request = pieces::Incoming::new(&self.shared, (call.id, len), call.cost);
+        let request = pieces::Incoming::new(&self.shared, &call, len);
         let responder = Responder::new(Arc::clone(context.core()), number);
         let core = Arc::clone(context.core());
         let future = Box::pin(pieces::pass_request(context, to, request, responder));

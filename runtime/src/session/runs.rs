@@ -126,6 +126,14 @@ impl Runs {
                 Work::Begun(_) if !shared.router.has_fallback() => {}
                 Work::Begun(number) => queue.ready.push_back(Job::Begun(number)),
                 Work::Push(push) => queue.push(push),
+                Work::PushBegun(lane) => {
+                    drop(queue);
+                    let push = self.take_begun_push(shared, lane);
+                    queue = self.queue.lock();
+                    if let Some(push) = push {
+                        queue.push(push);
+                    }
+                }
             }
         }
         if queue.ready.is_empty() {

@@ -64,7 +64,7 @@ pub(crate) struct State {
     pub(crate) pusher_left: bool,
     /// What to do when a queue of pushes is full, if not what the settings say.
     pub(super) overflow: Option<Overflow>,
-    /// Who waits for the peer to have taken pushes.
+    /// Who waits for the peer to have taken pushes, or for more of one that is passed on.
     pub(crate) flushers: Wakers,
     /// Who waits for the end, or for the peer to be ready.
     pub(crate) watchers: Wakers,
@@ -191,7 +191,7 @@ impl State {
                     // Some of them wait for a large push to leave.
                     self.flushers.wake_all(&mut todo.wakes);
                 }
-                Event::PushesTaken => self.flushers.wake_all(&mut todo.wakes),
+                Event::PushesTaken | Event::PushGoesOn => self.flushers.wake_all(&mut todo.wakes),
                 Event::Stopped(id, why) => match self.take_handler(id.number()) {
                     Some(handler) => todo.told.push((handler, Told::Stop(why))),
                     None => todo.stopped_early = true,

@@ -105,6 +105,14 @@ impl StreamHandle {
         })
     }
 
+    /// More has come of the call's request, which was to come. False: it is not to leave any more.
+    pub(crate) fn request_came(&self, bytes: Bytes) -> bool {
+        self.shared.with(|state| {
+            state.conn.our_stream(self.key.id.number()) == Some(self.key)
+                && state.conn.request_came(self.key.id.number(), bytes)
+        })
+    }
+
     /// The length of the item under way, if that is the next: it can be taken in [pieces](Self::take_piece).
     pub(crate) fn begun(&self) -> Option<usize> {
         self.shared.state.lock().conn.item_begun(self.key)

@@ -12,6 +12,8 @@ mod timeout;
 #[cfg(feature = "futures")]
 pub use self::futures::SendSink;
 pub use self::open::{Open, Reply, ReplyWithMetadata};
-pub(crate) use self::pump::{Carriage, pump_bidi, pump_client_stream, pump_server_stream};
+pub(crate) use self::pump::{
+    Carriage, answer_with as answer_with_items, pump_bidi, pump_client_stream, pump_server_stream,
+};
 pub use self::recv::RecvStream;
 pub use self::send::SendStream;

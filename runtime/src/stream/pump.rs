@@ -55,7 +55,7 @@ pub(crate) async fn pump_bidi<Q: Message, R: Message>(
 }
 
 /// The answers of a stream become ours, with what is beside them.
-async fn answer_with<R: Message>(
+pub(crate) async fn answer_with<R: Message>(
     ctx: &Context,
     mut input: RecvStream<R>,
     mut out: SendStream<R>,

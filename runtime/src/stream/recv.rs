@@ -141,6 +141,11 @@ impl<T> RecvStream<T> {
         self.state.stopped
     }
 
+    /// For who does something for its call.
+    pub(crate) fn handle(&self) -> Option<StreamHandle> {
+        self.state.handle.as_ref().map(StreamHandle::other)
+    }
+
     /// The length of the item under way, if that is the next. From here on who waits for an item is woken for each piece.
     pub(super) fn begun(&self) -> Option<usize> {
         self.state.handle.as_ref()?.begun()

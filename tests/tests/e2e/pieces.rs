@@ -1,6 +1,6 @@
 //! Large messages that a proxy passes on as they come: both of its neighbours are written by hand, and say half of a message.
 
-use protocall::{Channel, Proxy, Router, Server};
+use protocall::{Channel, Proxy, RawCall, Router, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -14,11 +14,13 @@ const REPLY: u8 = 0x11;
 const ITEM: u8 = 0x12;
 const FRAGMENT: u8 = 0x13;
 const RESET: u8 = 0x16;
+const PUSH: u8 = 0x20;
 const CANCEL: u8 = 0x18;
 
 const FINAL: u8 = 0x01;
 const FRAGMENTED: u8 = 0x01;
 const END: u8 = 0x08;
+const LANE: u8 = 0x10;
 const NAMED: u8 = 0x20;
 const STREAM: u8 = 0x40;
 
@@ -29,15 +31,26 @@ const PIECE: usize = 10_000;
 struct Wire(TcpStream);
 
 impl Wire {
+    /// Of call 1, or in lane 1.
     async fn say(&mut self, kind: u8, flags: u8, body: &[u8]) {
+        self.say_as(kind, flags, [0, 0, 0, 1], body).await;
+    }
+
+    async fn say_as(&mut self, kind: u8, flags: u8, id: [u8; 4], body: &[u8]) {
         let mut frame = ((6 + body.len()) as u32).to_be_bytes().to_vec();
-        frame.extend([kind, flags, 0, 0, 0, 1]);
+        frame.extend([kind, flags]);
+        frame.extend(id);
         frame.extend_from_slice(body);
         within(self.0.write_all(&frame)).await.unwrap();
     }
 
     /// The next frame of one of these kinds: kind, flags, body.
     async fn hear(&mut self, kinds: &[u8]) -> (u8, u8, Vec<u8>) {
+        let (kind, flags, _, body) = self.hear_as(kinds).await;
+        (kind, flags, body)
+    }
+
+    async fn hear_as(&mut self, kinds: &[u8]) -> (u8, u8, [u8; 4], Vec<u8>) {
         within(async {
             loop {
                 let mut frame = vec![0; self.0.read_u32().await.unwrap() as usize];
@@ -45,7 +58,8 @@ impl Wire {
                 let last = frame[..2] == [GO_AWAY, FINAL];
                 assert!(!last, "{}", String::from_utf8_lossy(&frame));
                 if kinds.contains(&frame[0]) {
-                    return (frame[0], frame[1], frame.split_off(6));
+                    let body = frame.split_off(6);
+                    return (frame[0], frame[1], frame[2..].try_into().unwrap(), body);
                 }
             }
         })
@@ -54,15 +68,19 @@ impl Wire {
 
     /// Says fragments of the message, from one byte up to another.
     async fn say_part(&mut self, part: std::ops::Range<usize>) {
+        self.say_part_as(0, part).await;
+    }
+
+    async fn say_part_as(&mut self, flags: u8, part: std::ops::Range<usize>) {
         for piece in message_bytes()[part].chunks(PIECE) {
-            self.say(FRAGMENT, 0, piece).await;
+            self.say(FRAGMENT, flags, piece).await;
         }
     }
 
-    /// Lends the room for one item that is asked for.
+    /// Lends the room for one item or push that is asked for.
     async fn lend(&mut self) {
-        let (_, _, wanted) = self.hear(&[BLOCKED]).await;
-        self.say(CREDIT, 0, &wanted).await;
+        let (_, flags, id, wanted) = self.hear_as(&[BLOCKED]).await;
+        self.say_as(CREDIT, flags, id, &wanted).await;
     }
 
     /// Hears a first frame of this kind and as many fragments as bring so many bytes in all.
@@ -261,4 +279,105 @@ async fn items_pass_before_they_are_whole_both_ways_and_break_off_where_they_wen
         let (kind, _, body) = near.hear(&[RESET, FRAGMENT]).await;
         assert_eq!((kind, &body[..4]), (RESET, &[0, 0, 0, 10][..]));
     }
+}
+
+#[tokio::test]
+async fn the_request_of_a_server_stream_passes_before_it_is_whole_or_breaks_off_where_it_went() {
+    for breaks in [false, true] {
+        let (mut near, listener, _server) = proxied().await;
+        let opening = [opening(), total().to_vec()].concat();
+        near.say(CALL, FRAGMENTED | END | NAMED | STREAM, &opening).await;
+        near.say_part(0..TOTAL / 2).await;
+        let mut far = accept(&listener).await;
+        let mut came = far.hear_part(CALL, TOTAL / 2).await;
+        if breaks {
+            near.say(RESET, 0, b"\0\0\0\x0fbroken").await;
+            far.hear(&[CANCEL]).await;
+            let (_, flags, body) = near.hear(&[REPLY]).await;
+            assert_eq!((flags & 0x30, &body[..4]), (0x30, &[0, 0, 0, 15][..]), "STATUS, and NOT_RUN");
+            continue;
+        }
+        near.say_part(TOTAL / 2..TOTAL).await;
+        far.hear_more(&mut came, TOTAL).await;
+        assert_eq!(came, message_bytes());
+        far.say(ITEM, 0, b"one").await;
+        far.say(REPLY, 0, &[]).await;
+        assert_eq!(near.hear(&[ITEM, REPLY]).await, (ITEM, 0, b"one".to_vec()));
+        assert_eq!(near.hear(&[REPLY]).await.0, REPLY);
+    }
+}
+
+/// Half of a push has passed from one neighbour to the other.
+async fn half_a_push(from: &mut Wire, to: &mut Wire) -> Vec<u8> {
+    from.say(PUSH, FRAGMENTED | NAMED, &[opening(), total().to_vec()].concat()).await;
+    from.say_part_as(LANE, 0..TOTAL / 2).await;
+    to.lend().await;
+    to.hear_part(PUSH, TOTAL / 2).await
+}
+
+#[tokio::test]
+async fn a_push_passes_before_it_is_whole_both_ways_and_those_behind_it_in_their_order() {
+    let (mut near, listener, _server) = proxied().await;
+    // The upstream's connection is made by what comes first.
+    near.say(PUSH, NAMED, &[opening(), b"first".to_vec()].concat()).await;
+    let mut far = accept(&listener).await;
+    assert!(far.hear(&[PUSH]).await.2.ends_with(b"first"));
+    for _ in 0..2 {
+        let mut came = half_a_push(&mut near, &mut far).await;
+        near.say_part_as(LANE, TOTAL / 2..TOTAL).await;
+        near.say(PUSH, NAMED, &[opening(), b"behind".to_vec()].concat()).await;
+        far.hear_more(&mut came, TOTAL).await;
+        assert_eq!(came, message_bytes());
+        far.lend().await;
+        assert!(far.hear(&[PUSH]).await.2.ends_with(b"behind"));
+        std::mem::swap(&mut near, &mut far);
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_breaks_off_is_reset_where_it_went_and_the_next_of_its_lane_passes() {
+    for gone in [false, true] {
+        let (mut near, listener, _server) = proxied().await;
+        near.say(PUSH, NAMED, &[opening(), b"first".to_vec()].concat()).await;
+        let mut far = accept(&listener).await;
+        half_a_push(&mut near, &mut far).await;
+        if gone {
+            drop(near);
+        } else {
+            near.say(RESET, LANE, b"\0\0\0\x01enough").await;
+            near.say(PUSH, NAMED, &[opening(), b"behind".to_vec()].concat()).await;
+        }
+        let (kind, flags, _) = far.hear(&[RESET, FRAGMENT]).await;
+        assert_eq!((kind, flags), (RESET, LANE));
+        if !gone {
+            far.lend().await;
+            assert!(far.hear(&[PUSH]).await.2.ends_with(b"behind"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_that_does_not_pass_them_on_has_large_pushes_whole_and_none_that_broke_off() {
+    let (seen, mut came) = tokio::sync::mpsc::channel(4);
+    let router = Router::new().fallback_push(move |_, push: RawCall| {
+        let seen = seen.clone();
+        async move {
+            seen.send(push.payload().clone()).await.unwrap();
+            Ok(())
+        }
+    });
+    let (mut near, _server) = line(router).await;
+    for broken in [false, true, false] {
+        near.say(PUSH, FRAGMENTED | NAMED, &[opening(), total().to_vec()].concat()).await;
+        near.say_part_as(LANE, 0..TOTAL / 2).await;
+        match broken {
+            true => near.say(RESET, LANE, b"\0\0\0\x01enough").await,
+            false => near.say_part_as(LANE, TOTAL / 2..TOTAL).await,
+        }
+        if !broken {
+            assert_eq!(within(came.recv()).await.unwrap(), message_bytes());
+        }
+    }
+    near.say(PUSH, NAMED, &[opening(), b"last".to_vec()].concat()).await;
+    assert_eq!(within(came.recv()).await.unwrap(), "last");
 }

@@ -69,6 +69,7 @@ pub(super) struct End {
     pub(super) room: usize,
     /// Calls of the peer's, and ours, whose large messages are under way.
     pub(super) begun: Vec<u32>,
+    pub(super) pushes_begun: Vec<u32>,
     pub(super) replies_begun: Vec<u32>,
     /// Halves of streams that were told to look.
     pub(super) woken: Vec<Woken>,
@@ -100,6 +101,7 @@ impl End {
             peer_drains: false,
             room: 0,
             begun: Vec::new(),
+            pushes_begun: Vec::new(),
             replies_begun: Vec::new(),
             woken: Vec::new(),
             streams: HashSet::new(),
@@ -309,6 +311,7 @@ impl End {
             match work {
                 Work::Bound(_) => {}
                 Work::Begun(number) => self.begun.push(number),
+                Work::PushBegun(lane) => self.pushes_begun.push(lane),
                 Work::Call(call) => self.dispatch(call),
                 Work::Push(push) => self.take_push(push),
             }
@@ -318,7 +321,11 @@ impl End {
             let late = self.ended.is_some() && !woken;
             assert!(!late, "{event:?} after the end");
             match event {
-                Event::Hello(_) | Event::Auth(_) | Event::PushesTaken | Event::LaneRoom => {}
+                Event::Hello(_)
+                | Event::Auth(_)
+                | Event::PushesTaken
+                | Event::PushGoesOn
+                | Event::LaneRoom => {}
                 Event::ReplyBegun(number) => self.replies_begun.push(number),
                 Event::Readable(id) => self.woken.push(Woken::Reader(id)),
                 Event::Writable(id) => self.woken.push(Woken::Sender(id)),
@@ -335,16 +342,6 @@ impl End {
             }
         }
         self.room += usize::from(self.conn.take_call_room());
-    }
-
-    fn take_push(&mut self, push: InboundPush) {
-        let InboundPush { lane, mut messages, .. } = push;
-        while let Some((message, cost)) = messages.next() {
-            if self.takes_pushes {
-                self.conn.push_handed_on(lane, cost);
-            }
-            self.pushes.push(Pushed { lane, message, cost });
-        }
     }
 
     fn dispatch(&mut self, call: Inbound) {

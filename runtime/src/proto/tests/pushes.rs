@@ -5,6 +5,18 @@ use super::raw::*;
 use super::*;
 use crate::frame::{Credit, FragmentOf, Scope};
 
+impl End {
+    pub(super) fn take_push(&mut self, push: InboundPush) {
+        let InboundPush { lane, mut messages, .. } = push;
+        while let Some((message, cost)) = messages.next() {
+            if self.takes_pushes {
+                self.conn.push_handed_on(lane, cost);
+            }
+            self.pushes.push(Pushed { lane, message, cost });
+        }
+    }
+}
+
 fn tags(end: &End, lane: u32) -> Vec<u64> {
     end.pushes.iter().filter(|push| push.lane == lane).map(|push| tag_of(&push.message)).collect()
 }

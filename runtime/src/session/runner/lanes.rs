@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::super::Session;
 use super::super::handler::{Begun, FirstPoll, HandlerTask, OnDone, first_poll};
 use super::super::lane::{LaneTurn, Turn};
+use super::super::pieces::IncomingPush;
 use super::{Runner, accepts};
 use crate::context::{CallCore, Context};
 use crate::frame::RouteRef;
@@ -44,7 +45,12 @@ impl Runner {
         turn: &Arc<Turn>,
         first: FirstPoll,
     ) -> Option<(Begun, Arc<CallCore>)> {
-        let InboundPush { route, block, mut messages, .. } = push;
+        let InboundPush { lane, route, block, mut messages } = push;
+        let coming = match messages {
+            // What becomes of it, this gives back.
+            Messages::Coming(push) => Some(IncomingPush::new(&self.shared, lane, push)),
+            _ => None,
+        };
         let number = match &route {
             RouteRef::Number(number) => Some(*number),
             RouteRef::Name(_) => None,
@@ -61,6 +67,9 @@ impl Runner {
             return self.drop_pushes(turn, messages, (name.as_str(), &why));
         }
         let context = Context::of(CallCore::new(Session(Arc::clone(&self.shared)), spec, name, beside, None));
+        if let Some(push) = coming {
+            return self.run_coming(&context, turn, push);
+        }
         let Some(target) = target else {
             return self.run_unknown(&context, turn, (&mut messages, number), first);
         };
@@ -104,6 +113,21 @@ impl Runner {
             self.dropped(1, context.route(), &Status::unimplemented("nobody serves this push here"));
         }
         Some((Begun { future: pending?, first, habit }, Arc::clone(context.core())))
+    }
+
+    /// Passes a push on that is under way, or has it gathered for a fallback that wants it whole.
+    fn run_coming(
+        &self,
+        context: &Context,
+        turn: &Turn,
+        push: IncomingPush,
+    ) -> Option<(Begun, Arc<CallCore>)> {
+        // What it was charged goes back when it has been taken.
+        turn.handed_on(0);
+        let habit = self.shared.router.fallback_habit();
+        let handling = self.shared.router.unknown_coming(context.core(), push)?;
+        let begun = Begun { future: handling.into_future()?, first: FirstPoll::Task, habit };
+        Some((begun, Arc::clone(context.core())))
     }
 
     fn drop_pushes<T>(
