@@ -210,8 +210,8 @@ pub trait Fallback: Send + Sync + 'static {
     fn call(&self, ctx: &Context, call: RawCall) -> impl Future<Output = Result<Raw, Status>> + Send;
 
     /// Where a call goes that is to be passed on and nothing more: what [`RawCall::forward`] does, at a fraction of its cost,
-    /// and a large answer as it comes. `None`: it goes to [`call`](Self::call). Asked for each call without streams, before
-    /// all of it may be here; it must not block.
+    /// and a large answer as it comes. `None`: it goes to [`call`](Self::call). Asked for each call with one request, before all
+    /// of that may be here; it must not block.
     fn forwards_to(&self, ctx: &Context) -> Option<Caller> {
         let _ = ctx;
         None
@@ -269,8 +269,9 @@ impl<F: Fallback> ErasedFallback for F {
         mut responder: Responder,
         cost: u64,
     ) -> Handling {
-        let to = if call.kind == MethodKind::Unary { self.forwards_to(&ctx) } else { None };
-        if let Some(to) = &to {
+        let one_request = matches!(call.kind, MethodKind::Unary | MethodKind::ServerStream);
+        let to = if one_request { self.forwards_to(&ctx) } else { None };
+        if let (Some(to), MethodKind::Unary) = (&to, call.kind) {
             // What leaves at once is in the write buffer, which has a bound of its own.
             responder = match pass_on(&ctx, &call.payload, to.clone(), responder) {
                 Ok(()) => return Handling::done(),
@@ -289,6 +290,10 @@ impl<F: Fallback> ErasedFallback for F {
             held.stand_in_line();
         }
         Handling::future(async move {
+            if call.kind == MethodKind::ServerStream {
+                let result = call.forward(&to).await;
+                return responder.finish_forwarded(MethodKind::ServerStream, result);
+            }
             let call = Call::<Raw, Raw>::raw(to, ctx.route().to_owned(), call.into_payload());
             pass_call(&ctx, call, None, responder).await;
         })

@@ -43,6 +43,7 @@ impl Connection {
             || push.message.compressed;
         let Push { lane, route, block, message } = push;
         // Not by `peers_lane`, which borrows the pool too.
+        let serial = self.lanes.taken;
         let inn = self.lanes.inn(lane).ok_or_else(too_many_lanes)?;
         if inn.under_way.is_some() {
             return Err(FrameError::unexpected("10.3", "PUSH in a lane whose last one is incomplete"));
@@ -53,7 +54,7 @@ impl Connection {
         if refused {
             let assembly = Assembly::discard(&message);
             if assembly.missing() > 0 {
-                inn.under_way = Some(PushUnderWay { assembly, becomes: Becomes::Nothing });
+                inn.under_way = Some(PushUnderWay { assembly, becomes: Becomes::Nothing, serial });
             } else {
                 self.push_ends_dropped();
             }
@@ -71,8 +72,8 @@ impl Connection {
                 // Its message is to come.
                 let messages = Messages::One(Bytes::new(), cost);
                 let becomes = Becomes::Push(InboundPush { lane, route, block, messages });
-                inn.under_way = Some(PushUnderWay { assembly, becomes });
-                self.work.push(Work::PushBegun(lane));
+                inn.under_way = Some(PushUnderWay { assembly, becomes, serial });
+                self.work.push(Work::PushBegun(lane, serial));
             }
         }
         Ok(())
@@ -87,12 +88,12 @@ impl Connection {
             return Err(FrameError::unexpected("6.2", "FRAGMENT without a push under way"));
         };
         if !under_way.assembly.add(part)? {
-            if matches!(under_way.becomes, Becomes::Passed(_)) {
+            if matches!(under_way.becomes, Becomes::Passed) {
                 self.events.push_back(Event::PushGoesOn);
             }
             return Ok(());
         }
-        let Some(PushUnderWay { assembly, becomes }) = inn.under_way.take() else { return Ok(()) };
+        let Some(PushUnderWay { assembly, becomes, serial }) = inn.under_way.take() else { return Ok(()) };
         match becomes {
             Becomes::Push(push) => {
                 self.lanes.taken += 1;
@@ -100,7 +101,7 @@ impl Connection {
                 let messages = Messages::One(message, push.cost());
                 self.work.push(Work::Push(InboundPush { messages, ..push }));
             }
-            Becomes::Passed(serial) => {
+            Becomes::Passed => {
                 inn.passed.push((serial, assembly.finish()));
                 self.lanes.taken += 1;
                 self.events.push_back(Event::PushGoesOn);
@@ -120,7 +121,7 @@ impl Connection {
         self.push_ends_dropped();
         match under_way.becomes {
             Becomes::Push(push) => self.push_handed_on(lane, push.cost()),
-            Becomes::Passed(serial) => self.push_broke_off(lane, serial),
+            Becomes::Passed => self.push_broke_off(lane, under_way.serial),
             Becomes::Nothing => self.grant_large(),
         }
         Ok(())
@@ -136,10 +137,11 @@ impl Connection {
     pub(super) fn drop_pushes_under_way(&mut self) {
         for lane in 0..self.lanes.inn.len() {
             let inn = &mut self.lanes.inn[lane];
-            match inn.under_way.take().map(|under_way| under_way.becomes) {
-                Some(Becomes::Push(push)) => inn.grant.free(push.cost()),
-                Some(Becomes::Passed(serial)) => self.push_broke_off(lane as u32, serial),
-                Some(Becomes::Nothing) | None => {}
+            let Some(PushUnderWay { becomes, serial, .. }) = inn.under_way.take() else { continue };
+            match becomes {
+                Becomes::Push(push) => inn.grant.free(push.cost()),
+                Becomes::Passed => self.push_broke_off(lane as u32, serial),
+                Becomes::Nothing => {}
             }
         }
     }

@@ -8,6 +8,10 @@ use crate::frame::{EndCode, Fragment, FrameError, Piece};
 /// Messages of so many bytes use buffers again.
 const SHARED: usize = 64 << 10;
 
+/// Pieces have so many bytes or more, or there are no more than so many of a message.
+const PIECE: usize = 4 << 10;
+const PIECES: usize = 64;
+
 /// What is there of a message, and what is still to come.
 #[derive(Debug)]
 pub(crate) struct Assembly {
@@ -131,8 +135,12 @@ impl Assembly {
     /// Takes what is here of it, with the buffer. What comes is the next piece, the rest of the message the last.
     pub(crate) fn take_piece(&mut self) -> Option<Bytes> {
         self.in_pieces = true;
+        let least = if self.missing == 0 { 0 } else { PIECE.min(self.total / PIECES) };
         match &mut self.bytes {
-            Held::Here(buffer) if !buffer.is_empty() => Some(std::mem::take(buffer).freeze()),
+            // Few bytes are gathered: each piece takes some of its own, which nobody has paid for.
+            Held::Here(buffer) if buffer.len() >= least && !buffer.is_empty() => {
+                Some(std::mem::take(buffer).freeze())
+            }
             Held::Here(_) | Held::Lent | Held::Nowhere => None,
         }
     }

@@ -53,8 +53,8 @@ pub(crate) enum Work {
     Call(Inbound),
     /// Pushes to run, in their lane.
     Push(InboundPush),
-    /// A push is under way in this lane, in fragments.
-    PushBegun(u32),
+    /// A push is under way in this lane, in fragments; and its serial.
+    PushBegun(u32, u64),
 }
 
 /// What the peer's HELLO says of its services.

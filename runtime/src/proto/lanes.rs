@@ -35,6 +35,8 @@ pub(crate) struct LaneIn {
 pub(crate) struct PushUnderWay {
     pub(crate) assembly: Assembly,
     pub(crate) becomes: Becomes,
+    /// How many pushes were counted before it: by which it is known among those of its lane.
+    pub(crate) serial: u64,
 }
 
 /// What a push that is under way will be.
@@ -42,7 +44,7 @@ pub(crate) struct PushUnderWay {
 pub(crate) enum Becomes {
     Push(InboundPush),
     /// It is passed on as it comes. What it was charged, whoever does so gives back.
-    Passed(u64),
+    Passed,
     /// It is over a limit, and only read past.
     Nothing,
 }

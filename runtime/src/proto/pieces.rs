@@ -27,6 +27,15 @@ pub(crate) enum Came {
     Wait,
 }
 
+/// What is known of a call while its request comes.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) route: RouteRef,
+    pub(crate) block: Bytes,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) serial: u64,
+}
+
 /// A reply that was begun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyKey {
@@ -106,10 +115,20 @@ impl Connection {
         self.outbox.feed((FragmentOf::Call(id), key.serial), bytes)
     }
 
+    /// The call that a reply is of.
+    pub(crate) fn peers_id(&self, key: ReplyKey) -> CallId {
+        CallId::new(self.role.other(), key.number)
+    }
+
+    /// Whether more of the reply is to come, and is wanted. If it is not any more, [`Event::Readable`] follows.
+    pub(crate) fn reply_goes_on(&mut self, key: ReplyKey) -> bool {
+        let id = CallId::new(self.role.other(), key.number);
+        self.waiting_body(key).is_some() || self.outbox.awaits((FragmentOf::Call(id), key.serial))
+    }
+
     /// The rest of the reply will never come: why.
     pub(crate) fn break_reply(&mut self, key: ReplyKey, why: &Status) {
-        let id = CallId::new(self.role.other(), key.number);
-        if self.waiting_body(key).is_some() || self.outbox.awaits((FragmentOf::Call(id), key.serial)) {
+        if self.reply_goes_on(key) {
             self.cut_reply(key.number, why);
         }
     }
@@ -117,25 +136,28 @@ impl Connection {
 
 /// Of the one request of a call of the peer's.
 impl Connection {
-    /// The route, the block and the deadline of a call whose request is under way.
-    pub(crate) fn request_begun(&mut self, number: u32) -> Option<(RouteRef, Bytes, Option<Instant>)> {
+    /// A call whose request is under way.
+    pub(crate) fn request_begun(&mut self, number: u32) -> Option<Begun> {
         match &self.serving.open(number)?.state {
             ServedState::Receiving(request) => {
-                Some((request.route.clone(), request.block.clone(), request.deadline))
+                let Request { route, block, deadline, serial, .. } = &**request;
+                let (route, block) = (route.clone(), block.clone());
+                Some(Begun { route, block, deadline: *deadline, serial: *serial })
             }
             _ => None,
         }
     }
 
-    /// Hands a call on whose request is under way, so many bytes: they are taken in [pieces](Self::request_piece).
-    pub(crate) fn take_begun(&mut self, number: u32) -> Option<(Inbound, usize)> {
+    /// Hands a call on whose request is under way, so many bytes: they are taken in [pieces](Self::request_piece). `None`: it is
+    /// not the one of this serial any more.
+    pub(crate) fn take_begun(&mut self, number: u32, serial: u64) -> Option<(Inbound, usize)> {
         let served = self.serving.open(number)?;
-        if !matches!(served.state, ServedState::Receiving(_)) {
+        if !matches!(&served.state, ServedState::Receiving(request) if request.serial == serial) {
             return None;
         }
         let state = std::mem::replace(&mut served.state, ServedState::Running);
         let ServedState::Receiving(request) = state else { return None };
-        let Request { mut assembly, route, block, deadline, shape, cost } = *request;
+        let Request { mut assembly, route, block, deadline, shape, cost, .. } = *request;
         assembly.go_in_pieces();
         let total = assembly.total();
         served.state = ServedState::Passing(Box::new(Passing { assembly, broken: None }));
@@ -188,23 +210,22 @@ impl Connection {
 
 /// Of a push of the peer's.
 impl Connection {
-    /// The route of the push that is under way in a lane.
-    pub(crate) fn push_begun(&mut self, lane: u32) -> Option<RouteRef> {
-        match &self.lanes.inn(lane)?.under_way.as_ref()?.becomes {
+    /// The route of the push that is under way in a lane, if it is the one of this serial.
+    pub(crate) fn push_begun(&mut self, lane: u32, serial: u64) -> Option<RouteRef> {
+        let under_way = self.lanes.inn(lane)?.under_way.as_ref();
+        match &under_way.filter(|under_way| under_way.serial == serial)?.becomes {
             Becomes::Push(push) => Some(push.route.clone()),
-            Becomes::Passed(_) | Becomes::Nothing => None,
+            Becomes::Passed | Becomes::Nothing => None,
         }
     }
 
     /// Hands the push on that is under way in a lane: it is taken in [pieces](Self::push_piece).
-    pub(crate) fn take_begun_push(&mut self, lane: u32) -> Option<InboundPush> {
-        // Before the next is under way in its lane, this one is counted.
-        let serial = self.lanes.taken;
+    pub(crate) fn take_begun_push(&mut self, lane: u32, serial: u64) -> Option<InboundPush> {
         let under_way = self.lanes.inn(lane)?.under_way.as_mut()?;
-        if !matches!(under_way.becomes, Becomes::Push(_)) {
+        if under_way.serial != serial || !matches!(under_way.becomes, Becomes::Push(_)) {
             return None;
         }
-        let Becomes::Push(push) = std::mem::replace(&mut under_way.becomes, Becomes::Passed(serial)) else {
+        let Becomes::Push(push) = std::mem::replace(&mut under_way.becomes, Becomes::Passed) else {
             return None;
         };
         under_way.assembly.go_in_pieces();
@@ -221,7 +242,9 @@ impl Connection {
             return rest.map_or_else(|| Came::Broken(broke_off()), Came::Last);
         }
         match &mut inn.under_way {
-            Some(PushUnderWay { assembly, becomes: Becomes::Passed(other) }) if *other == serial && !over => {
+            Some(PushUnderWay { assembly, becomes: Becomes::Passed, serial: other })
+                if *other == serial && !over =>
+            {
                 assembly.take_piece().map_or(Came::Wait, Came::Part)
             }
             _ => Came::Broken(broke_off()),
@@ -232,8 +255,8 @@ impl Connection {
     pub(crate) fn leave_push(&mut self, lane: u32, coming: ComingPush) {
         let Some(inn) = self.lanes.inn(lane) else { return };
         inn.passed.retain(|(serial, _)| *serial != coming.serial);
-        if let Some(PushUnderWay { assembly, becomes }) = &mut inn.under_way {
-            if matches!(becomes, Becomes::Passed(serial) if *serial == coming.serial) {
+        if let Some(PushUnderWay { assembly, becomes, serial }) = &mut inn.under_way {
+            if matches!(becomes, Becomes::Passed) && *serial == coming.serial {
                 assembly.drop_bytes();
                 *becomes = Becomes::Nothing;
             }
@@ -275,6 +298,7 @@ impl Connection {
         let text = Text::from("broken off");
         Reset { of, code: Code::CANCELLED.number(), text }.encode(self.outbox.small());
         self.large_push_ended(lane);
+        self.check_drained();
     }
 }
 

@@ -342,9 +342,13 @@ impl Connection {
         if let Some(waiting) = self.replies_waiting.iter_mut().find(|waiting| waiting.number == number) {
             if matches!(waiting.terminal, Terminal::Message { .. }) {
                 waiting.terminal = Terminal::status(status, Bytes::new());
+                // Who passes it on is told.
+                self.events.push_back(Event::Readable(id));
             }
             return self.pump_replies();
         }
+        // Who passes it on is told.
+        self.events.push_back(Event::Readable(id));
         let Some(large) = self.outbox.cut_reply(id) else { return };
         if large.begun {
             return self.reset_served(id, status);

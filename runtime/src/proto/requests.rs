@@ -62,7 +62,8 @@ impl Connection {
             }
             Some(Arrived::Begun(assembly)) => {
                 let (route, block) = detach(&route, &block);
-                let request = Request { assembly, route, block, deadline, shape, cost };
+                let serial = self.serving.taken;
+                let request = Request { assembly, route, block, deadline, shape, cost, serial };
                 self.serving.begin(number, ServedState::Receiving(Box::new(request)), false).stream = stream;
                 if !self.answers_wait() {
                     self.work.push(Work::Begun(number));
@@ -173,7 +174,7 @@ impl Connection {
                 }
                 return Ok(());
             }
-            ServedState::Passing(passing) if passing.assembly.missing() > 0 => {
+            ServedState::Passing(passing) if !served.caller_ended && passing.assembly.missing() > 0 => {
                 served.caller_ended = passing.assembly.add(part)?;
                 self.request_goes_on(number);
                 return Ok(());
@@ -203,7 +204,7 @@ impl Connection {
         served.caller_ended = true;
         let state = std::mem::replace(&mut served.state, ServedState::Running);
         if let ServedState::Receiving(request) = state {
-            let Request { assembly, route, block, deadline, shape, cost } = *request;
+            let Request { assembly, route, block, deadline, shape, cost, .. } = *request;
             let message = assembly.finish().unwrap_or_default();
             let id = CallId::new(self.role.other(), number);
             let stream = self.stream_key(id);

@@ -149,6 +149,8 @@ impl Connection {
             return Some(Err(self.stream_gone()));
         };
         match (out.closed.as_deref(), &out.pending) {
+            // It is on its way, whatever came since.
+            (_, None) if out.busy => Some(Ok(())),
             (Some(closed), _) => Some(Err(closed.status().clone())),
             (None, None) => Some(Ok(())),
             (None, Some(_)) => {

@@ -61,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) deadline: Option<Instant>,
     pub(crate) shape: Shape,
     pub(crate) cost: u64,
+    /// How many calls were taken before it: its number may be another's later.
+    pub(crate) serial: u64,
 }
 
 /// A request that is passed on as it comes.

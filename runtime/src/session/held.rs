@@ -66,6 +66,10 @@ impl Drop for Held {
         if self.in_line {
             self.shared.runs.in_line.fetch_sub(1, Ordering::Relaxed);
         }
-        self.shared.with_little(|state| state.conn.free_calls(self.cost));
+        // Its bytes may be dropped under the lock of the session that they leave by, which no other's is to be taken under.
+        if let Some(runtime) = &self.shared.runtime {
+            let (shared, cost) = (Arc::clone(&self.shared), self.cost);
+            runtime.spawn(async move { shared.with_little(|state| state.conn.free_calls(cost)) });
+        }
     }
 }

@@ -229,18 +229,21 @@ async fn pass_reply(mut opened: Opened, responder: Responder, (len, block): (usi
         }
     };
     loop {
-        match poll_fn(|cx| opened.poll_piece(cx)).await {
-            Ok(bytes) => {
-                if !pieces.came(bytes) {
-                    // Whoever asked has gone, or will not wait for the rest.
-                    return pieces.leave();
-                }
+        let piece = poll_fn(|cx| match pieces.poll_unwanted(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => opened.poll_piece(cx).map(Some),
+        });
+        match piece.await {
+            Some(Ok(bytes)) => {
+                pieces.came(bytes);
             }
-            Err(Answer::Message { payload, .. }) => {
+            // Whoever asked has gone, or will not wait for the rest.
+            None => return pieces.leave(),
+            Some(Err(Answer::Message { payload, .. })) => {
                 pieces.came(payload);
                 return pieces.leave();
             }
-            Err(answer) => {
+            Some(Err(answer)) => {
                 let why = read_answer::<Raw>(answer).err();
                 return pieces.break_off(&why.unwrap_or_else(|| Status::internal("the answer broke off")));
             }
@@ -292,7 +295,7 @@ pub(super) fn reply_begun(core: &Arc<CallCore>, number: u32) {
 }
 
 impl State {
-    fn request_waits(&mut self, id: CallId, waker: &std::task::Waker) {
+    pub(super) fn request_waits(&mut self, id: CallId, waker: &std::task::Waker) {
         self.readers.set(id, false, waker);
     }
 }

@@ -1,6 +1,7 @@
 //! The answer to a call: encoded in place where it fits, exactly once, whatever its handler did. Held by the handler's future.
 
 use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
 
 use bytes::Bytes;
 
@@ -196,6 +197,18 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
+    /// Waits until nobody wants more of it.
+    pub(super) fn poll_unwanted(&self, cx: &mut Cx<'_>) -> Poll<()> {
+        self.shared.with_little(|state| match state.conn.reply_goes_on(self.key) {
+            true => {
+                let id = state.conn.peers_id(self.key);
+                state.request_waits(id, cx.waker());
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        })
+    }
+
     /// More of it. False: nobody wants it any more.
     pub(super) fn came(&self, bytes: Bytes) -> bool {
         self.shared.with(|state| state.conn.reply_came(self.key, bytes))

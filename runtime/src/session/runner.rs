@@ -6,6 +6,7 @@ mod lanes;
 
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::handler::{Begun, FirstPoll, HandlerTask, OnDone, first_poll};
+use super::handler::{Begun, FirstPoll, HandlerTask, OnDone, caught, first_poll};
 use super::lane::LaneTurn;
 use super::responder::Responder;
 use super::runs::{Job, Replies, Resolved};
@@ -238,16 +239,20 @@ impl Runner {
     /// A call of a route that nobody serves may be passed on as it comes. Any other is run when it is whole.
     fn run_begun(&mut self, number: u32, now: Instant) {
         let begun = self.shared.state.lock().conn.request_begun(number);
-        let Some((route, block, deadline)) = begun else { return };
+        let Some(begun) = begun else { return };
+        let crate::proto::Begun { route, block, deadline, serial } = begun;
         let (None, name) = self.resolve(route) else { return };
         let Ok(beside) = Beside::decode(&block) else { return };
         let session = Session(Arc::clone(&self.shared));
         let context = Context::of(CallCore::new(session, None, name, beside, deadline));
-        let to = self.shared.router.passes_as_it_comes(&context);
+        // The user's: what panics here is asked again when the call is whole.
+        let ask = || context.enter(|| self.shared.router.passes_as_it_comes(&context));
+        let asked = catch_unwind(AssertUnwindSafe(ask));
+        let to = caught(&context, asked).ok().flatten();
         if to.is_none() || self.stopped(number, deadline, now).is_some() {
             return;
         }
-        let taken = self.shared.state.lock().conn.take_begun(number);
+        let taken = self.shared.state.lock().conn.take_begun(number, serial);
         let (Some(to), Some((call, len))) = (to, taken) else { return };
         let request = pieces::Incoming::new(&self.shared, &call, len);
         let responder = Responder::new(Arc::clone(context.core()), number);

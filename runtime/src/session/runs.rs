@@ -126,9 +126,9 @@ impl Runs {
                 Work::Begun(_) if !shared.router.has_fallback() => {}
                 Work::Begun(number) => queue.ready.push_back(Job::Begun(number)),
                 Work::Push(push) => queue.push(push),
-                Work::PushBegun(lane) => {
+                Work::PushBegun(lane, serial) => {
                     drop(queue);
-                    let push = self.take_begun_push(shared, lane);
+                    let push = self.take_begun_push(shared, lane, serial);
                     queue = self.queue.lock();
                     if let Some(push) = push {
                         queue.push(push);

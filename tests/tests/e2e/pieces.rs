@@ -236,8 +236,7 @@ async fn an_answer_that_breaks_off_is_reset_and_one_that_nobody_wants_is_given_u
             _ => {
                 near.say(CANCEL, 0, &[]).await;
                 near.hear(&[RESET]).await;
-                // It is seen when more comes of what nobody wants.
-                far.say_part(TOTAL / 2..TOTAL / 2 + PIECE).await;
+                // Though nothing more comes from there.
                 far.hear(&[CANCEL]).await;
                 continue;
             }

@@ -69,7 +69,7 @@ pub(super) struct End {
     pub(super) room: usize,
     /// Calls of the peer's, and ours, whose large messages are under way.
     pub(super) begun: Vec<u32>,
-    pub(super) pushes_begun: Vec<u32>,
+    pub(super) pushes_begun: Vec<(u32, u64)>,
     pub(super) replies_begun: Vec<u32>,
     /// Halves of streams that were told to look.
     pub(super) woken: Vec<Woken>,
@@ -311,7 +311,7 @@ impl End {
             match work {
                 Work::Bound(_) => {}
                 Work::Begun(number) => self.begun.push(number),
-                Work::PushBegun(lane) => self.pushes_begun.push(lane),
+                Work::PushBegun(lane, serial) => self.pushes_begun.push((lane, serial)),
                 Work::Call(call) => self.dispatch(call),
                 Work::Push(push) => self.take_push(push),
             }

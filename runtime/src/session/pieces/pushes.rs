@@ -120,17 +120,22 @@ pub(crate) async fn pass_push(ctx: &Context, to: &Caller, mut push: IncomingPush
 
 impl Runs {
     /// A push that is under way, if it is of a route that nobody serves, but a fallback: it may be passed on as it comes.
-    pub(in crate::session) fn take_begun_push(&self, shared: &Shared, lane: u32) -> Option<InboundPush> {
+    pub(in crate::session) fn take_begun_push(
+        &self,
+        shared: &Shared,
+        lane: u32,
+        serial: u64,
+    ) -> Option<InboundPush> {
         if !shared.router.has_fallback_push() {
             return None;
         }
-        let served = match shared.state.lock().conn.push_begun(lane)? {
+        let served = match shared.state.lock().conn.push_begun(lane, serial)? {
             RouteRef::Number(number) => {
                 let queue = self.queue.lock();
                 !matches!(queue.targets.get(usize::from(number)), Some(Resolved::Unknown(_)))
             }
             RouteRef::Name(name) => shared.router.find(name.as_str()).is_some(),
         };
-        if served { None } else { shared.state.lock().conn.take_begun_push(lane) }
+        if served { None } else { shared.state.lock().conn.take_begun_push(lane, serial) }
     }
 }

@@ -1,11 +1,12 @@
 //! Calls: a request and its answer.
 
 use super::super::pair::{Dice, Pair};
+use super::super::raw::*;
 use super::super::*;
 use super::line::Line;
 use super::*;
 use crate::Code;
-use crate::frame::{CallId, FragmentOf};
+use crate::frame::{CallId, EndCode, FragmentOf};
 
 #[test]
 fn a_call_goes_on_before_it_is_whole_and_so_does_its_answer() {
@@ -258,4 +259,40 @@ fn what_waits_for_more_of_itself_holds_up_nobody_and_keeps_no_driver_busy() {
     pair.drive();
     assert_eq!(pair.a.success(number), body(5, LEN));
     pair.assert_idle();
+}
+
+#[test]
+fn a_fragment_behind_the_cancel_of_a_call_that_is_passed_on_ends_the_connection() {
+    let mut raw = Raw::new(&config());
+    raw.end.handler = Handler::Stubborn;
+    raw.say(call(1, first(0, 300)));
+    let begun = raw.end.conn.request_begun(1).expect("it is under way");
+    assert!(raw.end.conn.take_begun(1, begun.serial).is_some());
+    raw.say(fragment(theirs(1), 100));
+    raw.say(cancel(theirs(1)));
+    raw.say(fragment(theirs(1), 100));
+    raw.assert_ended(EndCode::Unexpected, "6.2");
+}
+
+/// Whoever sends a few bytes at a time cannot make more of them than was paid for.
+#[test]
+fn few_bytes_are_gathered_to_pieces_of_some_size() {
+    let mut raw = Raw::new(&Config { max_fragment: 16_384, ..Config::default() });
+    raw.say(call(1, first(0, 60_000)));
+    let begun = raw.end.conn.request_begun(1).expect("it is under way");
+    assert!(raw.end.conn.take_begun(1, begun.serial).is_some());
+    let (mut pieces, mut bytes) = (0, 0);
+    for _ in 0..60_000 / 20 {
+        raw.say(fragment(theirs(1), 20));
+        match raw.end.conn.request_piece(1) {
+            Came::Part(piece) | Came::Last(piece) => {
+                pieces += 1;
+                bytes += piece.len();
+            }
+            Came::Wait => {}
+            broken @ Came::Broken(_) => panic!("{broken:?}"),
+        }
+    }
+    assert_eq!(bytes, 60_000);
+    assert!((30..=65).contains(&pieces), "{pieces}");
 }

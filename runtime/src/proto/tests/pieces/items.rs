@@ -114,3 +114,19 @@ fn an_item_that_breaks_off_is_broken_off_where_it_went_either_way() {
     assert_eq!(Code::from_wire(status.code), Code::DATA_LOSS);
     assert!(items.is_empty(), "half an item is none");
 }
+
+#[test]
+fn an_item_that_is_on_its_way_is_accepted_though_its_reader_stops_at_once() {
+    let mut line = Items::new();
+    let (far, key, theirs) = (&mut line.far, line.keys[2], line.keys[3]);
+    assert!(matches!(far.b.conn.item_room(theirs, LEN), ItemRoom::Outside));
+    far.b.conn.offer_item(theirs, Payload::coming(LEN, 0));
+    far.a.stop_reading(key, 0);
+    far.drive();
+    assert!(matches!(far.b.accepted(theirs), Some(Ok(()))));
+    assert!(far.b.conn.item_came(theirs, body(2, LEN)));
+    far.b.reply(theirs.id.number(), Bytes::new());
+    far.drive();
+    let end = far.a.read(key, &mut VecDeque::new());
+    assert!(!matches!(end, Read::End(Answer::Failed { .. })), "{end:?}");
+}

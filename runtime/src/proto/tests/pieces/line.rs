@@ -55,10 +55,9 @@ impl Line {
 
     fn begin(&mut self) {
         let Some(number) = self.near.b.begun.pop() else { return };
-        if self.near.b.conn.request_begun(number).is_none() {
-            return;
-        }
-        let Some((call, len)) = self.near.b.conn.take_begun(number) else { return };
+        let Some(begun) = self.near.b.conn.request_begun(number) else { return };
+        assert!(self.near.b.conn.take_begun(number, begun.serial + 1).is_none());
+        let Some((call, len)) = self.near.b.conn.take_begun(number, begun.serial) else { return };
         assert!(call.message.is_empty());
         self.there = Some(self.far.a.open_coming(len));
         self.came = Some(call);

@@ -15,9 +15,10 @@ fn half_a_push(near: &mut Pair, far: &mut Pair) -> (u32, ComingPush) {
     near.a.settle();
     send_push(&mut near.a, 0..LEN / 2);
     near.drive();
-    assert_eq!(near.b.pushes_begun, [1]);
-    assert!(near.b.conn.push_begun(1).is_some());
-    let push = near.b.conn.take_begun_push(1).expect("it is under way");
+    let [(1, serial)] = near.b.pushes_begun[..] else { panic!("{:?}", near.b.pushes_begun) };
+    assert!(near.b.conn.push_begun(1, serial).is_some());
+    assert!(near.b.conn.take_begun_push(1, serial + 1).is_none());
+    let push = near.b.conn.take_begun_push(1, serial).expect("it is under way");
     let Messages::Coming(coming) = push.messages else { panic!("{push:?}") };
     assert!(matches!(far.a.conn.push_room(&pushing), PushRoom::Large));
     far.a.conn.push_large(pushing, Payload::coming(LEN, 0));
@@ -151,4 +152,41 @@ fn a_push_that_breaks_off_before_a_byte_of_it_has_left_is_begun_and_given_up() {
     pair.assert_idle();
     assert_eq!((pair.b.pushes.len(), pair.b.conn.in_flight().dropped_pushes), (1, 1));
     assert_eq!(pair.a.conn.push_counts(), (2, 2, 2));
+}
+
+#[test]
+fn a_push_that_came_whole_is_not_taken_for_the_next_of_its_lane_that_is_under_way() {
+    let mut pair = Pair::new(&config());
+    pair.b.takes_pushes = false;
+    assert!(pair.a.push(1, &body(1, LEN)));
+    pair.drive();
+    let [(1, first)] = pair.b.pushes_begun[..] else { panic!("{:?}", pair.b.pushes_begun) };
+    let pushing = Pushing { route: OpenRoute::Spec(&NOTE), lane: 1, block: &[], len: LEN };
+    assert!(matches!(pair.a.conn.push_room(&pushing), PushRoom::Large));
+    pair.a.conn.push_large(pushing, Payload::coming(LEN, 0));
+    send_push(&mut pair.a, 0..LEN / 2);
+    pair.drive();
+    assert!(pair.b.conn.push_begun(1, first).is_none() && pair.b.conn.take_begun_push(1, first).is_none());
+    let (_, second) = pair.b.pushes_begun[1];
+    assert!(pair.b.conn.take_begun_push(1, second).is_some());
+}
+
+#[test]
+fn a_drain_is_done_when_the_last_push_on_its_way_breaks_off() {
+    let mut pair = Pair::new(&config());
+    let pushing = Pushing { route: OpenRoute::Spec(&NOTE), lane: 1, block: &[], len: LEN };
+    assert!(matches!(pair.a.conn.push_room(&pushing), PushRoom::Large));
+    pair.a.conn.push_large(pushing, Payload::coming(LEN, 0));
+    send_push(&mut pair.a, 0..LEN / 2);
+    pair.drive();
+    let place = pair.a.conn.push_on_its_way(1).expect("it is on its way");
+    let now = pair.now;
+    pair.a.conn.drain(now);
+    pair.a.settle();
+    pair.drive();
+    assert!(pair.a.ended.is_none(), "it waits for the push");
+    pair.a.conn.break_push(1, place);
+    pair.a.settle();
+    pair.drive();
+    assert!(pair.a.ended.is_some());
 }
