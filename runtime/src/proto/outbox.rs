@@ -100,7 +100,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.small.is_empty() && self.large.is_empty()
+        self.control.is_empty() && self.small.is_empty() && !self.is_sending()
     }
 
     /// The memory that small frames keep.
@@ -164,12 +164,11 @@ impl Outbox {
 
     /// More has come of a large message. False: it is not to leave any more.
     pub(crate) fn feed(&mut self, (of, serial): (FragmentOf, u64), bytes: Bytes) -> bool {
-        let is_it = |large: &Large| large.what.of() == of && large.message.serial() == serial;
-        if let Some(at) = self.waiting.iter().position(is_it) {
+        if let Some(at) = self.waiting.iter().position(|large| large.is(of, serial)) {
             let large = self.waiting.swap_remove(at);
             self.large.push_back(large);
         }
-        let Some(large) = self.large.iter_mut().find(|large| is_it(large)) else { return false };
+        let Some(large) = self.large.iter_mut().find(|large| large.is(of, serial)) else { return false };
         self.large_bytes += bytes.len();
         large.message.add(bytes);
         true
@@ -177,8 +176,7 @@ impl Outbox {
 
     /// Whether a message is on its way that is not whole here.
     pub(crate) fn awaits(&self, (of, serial): (FragmentOf, u64)) -> bool {
-        let is_it = |large: &Large| large.what.of() == of && large.message.serial() == serial;
-        self.waiting.iter().chain(&self.large).any(|large| is_it(large) && large.message.is_coming())
+        self.waiting.iter().chain(&self.large).any(|large| large.is(of, serial) && large.message.is_coming())
     }
 
     /// The frame from `start` to the end of `small` is a CALL.
@@ -239,7 +237,7 @@ impl Outbox {
 
     /// Gives the memory back: nothing is going on.
     pub(crate) fn shrink(&mut self) {
-        if self.is_empty() && !self.is_sending() {
+        if self.is_empty() {
             let Self { handed_over, batches, closed, .. } = *self;
             *self = Self { handed_over, batches, closed, ..Self::default() };
         }
@@ -326,7 +324,8 @@ impl Outbox {
             filled += heads.len() + bytes;
             self.handed_over += (heads.len() + bytes) as u64;
             self.large_bytes -= bytes;
-            batch.fragments.push_back(heads.split().freeze());
+            // Of one that was fed nothing there is nothing to write.
+            batch.fragments.extend((!heads.is_empty()).then(|| heads.split().freeze()));
             large.message.move_to(&mut batch.fragments, bytes);
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
@@ -353,6 +352,11 @@ impl LargeKind {
 }
 
 impl Large {
+    /// Whether it is this message of this call or lane.
+    fn is(&self, of: FragmentOf, serial: u64) -> bool {
+        self.what.of() == of && self.message.serial() == serial
+    }
+
     /// The frame that states the total; its first piece is empty.
     fn encode_head(&self, now: Instant, out: &mut BytesMut) {
         let total = Some(self.message.len() as u32);

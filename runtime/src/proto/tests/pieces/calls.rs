@@ -296,3 +296,22 @@ fn few_bytes_are_gathered_to_pieces_of_some_size() {
     assert_eq!(bytes, 60_000);
     assert!((30..=65).contains(&pieces), "{pieces}");
 }
+
+#[test]
+fn one_that_was_fed_nothing_has_nothing_to_write() {
+    let mut pair = Pair::new(&config());
+    let number = pair.a.open_coming(LEN);
+    assert!(pair.a.conn.request_came(number, body(5, LEN).slice(..250)));
+    pair.drive();
+    assert!(pair.a.conn.request_came(number, Bytes::new()));
+    let mut batch = Batch::default();
+    let now = pair.now;
+    pair.a.conn.poll_batch(now, &mut batch);
+    let mut slices = [IoSlice::new(&[]); 8];
+    let count = batch.slices(&mut slices);
+    assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "{batch:?}");
+    assert!(batch.is_empty() && !pair.a.conn.has_output());
+    assert!(pair.a.conn.request_came(number, body(5, LEN).slice(250..)));
+    pair.drive();
+    assert_eq!(pair.a.success(number), body(5, LEN));
+}
