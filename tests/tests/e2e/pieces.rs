@@ -1,6 +1,8 @@
 //! Large messages that a proxy passes on as they come: both of its neighbours are written by hand, and say half of a message.
 
-use protocall::{Channel, Proxy, RawCall, Router, Server};
+mod pushes;
+
+use protocall::{Caller, Channel, Context, Fallback, Proxy, Raw, RawCall, Router, Server, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -145,6 +147,16 @@ async fn half_a_request() -> (Wire, Wire, Vec<u8>, Running) {
     (near, far, came, server)
 }
 
+/// The first half of an answer is heard before the second was said.
+async fn an_answer_passes_by_halves(far: &mut Wire, near: &mut Wire) {
+    far.say(REPLY, FRAGMENTED, &total()).await;
+    far.say_part(0..TOTAL / 2).await;
+    let mut came = near.hear_part(REPLY, TOTAL / 2).await;
+    far.say_part(TOTAL / 2..TOTAL).await;
+    near.hear_more(&mut came, TOTAL).await;
+    assert_eq!(came, message_bytes());
+}
+
 #[tokio::test]
 async fn a_request_and_its_answer_pass_before_they_are_whole() {
     let (mut near, mut far, mut came, _server) = half_a_request().await;
@@ -152,12 +164,7 @@ async fn a_request_and_its_answer_pass_before_they_are_whole() {
     far.hear_more(&mut came, TOTAL).await;
     assert_eq!(came, message_bytes());
 
-    far.say(REPLY, FRAGMENTED, &total()).await;
-    far.say_part(0..TOTAL / 2).await;
-    let mut came = near.hear_part(REPLY, TOTAL / 2).await;
-    far.say_part(TOTAL / 2..TOTAL).await;
-    near.hear_more(&mut came, TOTAL).await;
-    assert_eq!(came, message_bytes());
+    an_answer_passes_by_halves(&mut far, &mut near).await;
 }
 
 #[tokio::test]
@@ -174,12 +181,7 @@ async fn a_large_answer_to_a_small_request_passes_before_it_is_whole_over_any_up
             none => none.insert(accept(&listener).await),
         };
         assert!(far.hear(&[CALL]).await.2.ends_with(b"small"));
-        far.say(REPLY, FRAGMENTED, &total()).await;
-        far.say_part(0..TOTAL / 2).await;
-        let mut came = near.hear_part(REPLY, TOTAL / 2).await;
-        far.say_part(TOTAL / 2..TOTAL).await;
-        near.hear_more(&mut came, TOTAL).await;
-        assert_eq!(came, message_bytes());
+        an_answer_passes_by_halves(far, &mut near).await;
     }
 }
 
@@ -306,77 +308,53 @@ async fn the_request_of_a_server_stream_passes_before_it_is_whole_or_breaks_off_
     }
 }
 
-/// Half of a push has passed from one neighbour to the other.
-async fn half_a_push(from: &mut Wire, to: &mut Wire) -> Vec<u8> {
-    from.say(PUSH, FRAGMENTED | NAMED, &[opening(), total().to_vec()].concat()).await;
-    from.say_part_as(LANE, 0..TOTAL / 2).await;
-    to.lend().await;
-    to.hear_part(PUSH, TOTAL / 2).await
-}
-
-#[tokio::test]
-async fn a_push_passes_before_it_is_whole_both_ways_and_those_behind_it_in_their_order() {
-    let (mut near, listener, _server) = proxied().await;
-    // The upstream's connection is made by what comes first.
-    near.say(PUSH, NAMED, &[opening(), b"first".to_vec()].concat()).await;
-    let mut far = accept(&listener).await;
-    assert!(far.hear(&[PUSH]).await.2.ends_with(b"first"));
-    for _ in 0..2 {
-        let mut came = half_a_push(&mut near, &mut far).await;
-        near.say_part_as(LANE, TOTAL / 2..TOTAL).await;
-        near.say(PUSH, NAMED, &[opening(), b"behind".to_vec()].concat()).await;
-        far.hear_more(&mut came, TOTAL).await;
-        assert_eq!(came, message_bytes());
-        far.lend().await;
-        assert!(far.hear(&[PUSH]).await.2.ends_with(b"behind"));
-        std::mem::swap(&mut near, &mut far);
-    }
-}
-
-#[tokio::test]
-async fn a_push_that_breaks_off_is_reset_where_it_went_and_the_next_of_its_lane_passes() {
-    for gone in [false, true] {
-        let (mut near, listener, _server) = proxied().await;
-        near.say(PUSH, NAMED, &[opening(), b"first".to_vec()].concat()).await;
-        let mut far = accept(&listener).await;
-        half_a_push(&mut near, &mut far).await;
-        if gone {
-            drop(near);
-        } else {
-            near.say(RESET, LANE, b"\0\0\0\x01enough").await;
-            near.say(PUSH, NAMED, &[opening(), b"behind".to_vec()].concat()).await;
-        }
-        let (kind, flags, _) = far.hear(&[RESET, FRAGMENT]).await;
-        assert_eq!((kind, flags), (RESET, LANE));
-        if !gone {
-            far.lend().await;
-            assert!(far.hear(&[PUSH]).await.2.ends_with(b"behind"));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_fallback_that_does_not_pass_them_on_has_large_pushes_whole_and_none_that_broke_off() {
-    let (seen, mut came) = tokio::sync::mpsc::channel(4);
-    let router = Router::new().fallback_push(move |_, push: RawCall| {
-        let seen = seen.clone();
-        async move {
-            seen.send(push.payload().clone()).await.unwrap();
-            Ok(())
-        }
+/// What a request was charged is given back where it came from when its bytes go: here under the very lock that this takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_goes_back_the_way_it_came_does_not_lock_its_session_up_when_that_ends() {
+    let router = Router::new().fallback(|ctx: Context, call: RawCall| async move {
+        let back = Caller::from(ctx.session());
+        call.forward(&back).await
     });
-    let (mut near, _server) = line(router).await;
-    for broken in [false, true, false] {
-        near.say(PUSH, FRAGMENTED | NAMED, &[opening(), total().to_vec()].concat()).await;
-        near.say_part_as(LANE, 0..TOTAL / 2).await;
-        match broken {
-            true => near.say(RESET, LANE, b"\0\0\0\x01enough").await,
-            false => near.say_part_as(LANE, TOTAL / 2..TOTAL).await,
-        }
-        if !broken {
-            assert_eq!(within(came.recv()).await.unwrap(), message_bytes());
-        }
+    let server = Running::start(Server::new(router)).await;
+    let (mut peer, ours) = tokio::io::duplex(1 << 10);
+    let session = server.handle.serve_over(ours).unwrap();
+    peer.write_all(&HELLO).await.unwrap();
+    for number in [1, 2] {
+        let mut said = Vec::from(((6 + opening().len() + TOTAL) as u32).to_be_bytes());
+        said.extend([CALL, END | NAMED, 0, 0, 0, number]);
+        said.extend(opening());
+        said.extend(message_bytes());
+        within(peer.write_all(&said)).await.unwrap();
+        // Of the first a part is back, and the driver has the rest of it; so the second waits behind it.
+        within(peer.read_exact(&mut [0; 2_000])).await.unwrap();
+        until(|| session.stats().calls_out == usize::from(number)).await;
     }
-    near.say(PUSH, NAMED, &[opening(), b"last".to_vec()].concat()).await;
-    assert_eq!(within(came.recv()).await.unwrap(), "last");
+    until(|| session.stats().unsent_bytes >= TOTAL).await;
+    drop(peer);
+    within(session.closed()).await;
+    until(|| session.is_closed()).await;
+}
+
+/// Panics when it is asked where calls go.
+struct Lost;
+
+impl Fallback for Lost {
+    async fn call(&self, _: &Context, call: RawCall) -> Result<Raw, Status> {
+        Ok(Raw(call.payload().clone()))
+    }
+
+    fn forwards_to(&self, _: &Context) -> Option<Caller> {
+        panic!("as the test wants")
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_that_panics_when_it_is_asked_where_to_costs_the_call_alone() {
+    let (mut near, _server) = line(Router::new().fallback(Lost)).await;
+    near.say(CALL, FRAGMENTED | END | NAMED, &[opening(), total().to_vec()].concat()).await;
+    near.say_part(0..TOTAL).await;
+    let (_, flags, body) = near.hear(&[REPLY]).await;
+    assert_eq!((flags & 0x10, &body[..4]), (0x10, &[0, 0, 0, 13][..]), "INTERNAL");
+    near.say(CALL, END | NAMED, &[opening(), b"small".to_vec()].concat()).await;
+    assert_eq!(near.hear(&[REPLY]).await.2[..4], [0, 0, 0, 13]);
 }
