@@ -80,7 +80,7 @@ pub(crate) use self::event::{
     Announced, ComingPush, Event, Inbound, InboundPush, Messages, Shape, Stop, Work,
 };
 pub(crate) use self::opening::{OpenRoute, Opening, Permit, cost_to};
-pub(crate) use self::pieces::{Begun, Came, ReplyKey};
+pub(crate) use self::pieces::{BegunRequest, Came, ReplyKey};
 pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::reading::Read;

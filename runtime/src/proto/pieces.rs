@@ -29,7 +29,7 @@ pub(crate) enum Came {
 
 /// What is known of a call while its request comes.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct BegunRequest {
     pub(crate) route: RouteRef,
     pub(crate) block: Bytes,
     pub(crate) deadline: Option<Instant>,
@@ -111,8 +111,7 @@ impl Connection {
             body.add(bytes);
             return true;
         }
-        let id = CallId::new(self.role.other(), key.number);
-        self.outbox.feed((FragmentOf::Call(id), key.serial), bytes)
+        self.outbox.feed((FragmentOf::Call(self.peers_id(key)), key.serial), bytes)
     }
 
     /// The call that a reply is of.
@@ -122,8 +121,8 @@ impl Connection {
 
     /// Whether more of the reply is to come, and is wanted. If it is not any more, [`Event::Readable`] follows.
     pub(crate) fn reply_goes_on(&mut self, key: ReplyKey) -> bool {
-        let id = CallId::new(self.role.other(), key.number);
-        self.waiting_body(key).is_some() || self.outbox.awaits((FragmentOf::Call(id), key.serial))
+        let of = FragmentOf::Call(self.peers_id(key));
+        self.waiting_body(key).is_some() || self.outbox.awaits((of, key.serial))
     }
 
     /// The rest of the reply will never come: why.
@@ -137,12 +136,12 @@ impl Connection {
 /// Of the one request of a call of the peer's.
 impl Connection {
     /// A call whose request is under way.
-    pub(crate) fn request_begun(&mut self, number: u32) -> Option<Begun> {
+    pub(crate) fn request_begun(&mut self, number: u32) -> Option<BegunRequest> {
         match &self.serving.open(number)?.state {
             ServedState::Receiving(request) => {
                 let Request { route, block, deadline, serial, .. } = &**request;
                 let (route, block) = (route.clone(), block.clone());
-                Some(Begun { route, block, deadline: *deadline, serial: *serial })
+                Some(BegunRequest { route, block, deadline: *deadline, serial: *serial })
             }
             _ => None,
         }

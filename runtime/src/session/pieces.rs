@@ -6,7 +6,7 @@ mod pushes;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Cx, Poll};
+use std::task::{Context as Cx, Poll, Waker};
 
 use bytes::Bytes;
 
@@ -26,7 +26,7 @@ use crate::{Call, Caller, Message, MethodKind, Open, Raw, RecvStream, SendStream
 
 /// The request of a call of the peer's, which is under way.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct IncomingRequest {
     shared: Arc<Shared>,
     id: CallId,
     len: usize,
@@ -52,7 +52,7 @@ enum Found {
     Whole(Answer),
 }
 
-impl Incoming {
+impl IncomingRequest {
     pub(super) fn new(shared: &Arc<Shared>, call: &Inbound, len: usize) -> Self {
         let (id, stream) = (call.id, call.stream);
         Self { held: Held::new(shared, call.cost), shared: Arc::clone(shared), id, len, stream }
@@ -117,7 +117,7 @@ impl Drop for Opened {
 }
 
 /// Passes a call on whose request is under way. It is opened where it goes as soon as there is room for all of it.
-pub(crate) async fn pass_request(ctx: Context, to: Caller, request: Incoming, responder: Responder) {
+pub(crate) async fn pass_request(ctx: Context, to: Caller, request: IncomingRequest, responder: Responder) {
     let (message, route) = (Coming(request.len), ctx.route().to_owned());
     let Some(key) = request.stream else {
         let call = Call::<Coming, Raw>::raw(to, route, message);
@@ -135,7 +135,7 @@ pub(crate) async fn pass_request(ctx: Context, to: Caller, request: Incoming, re
 async fn pass_stream(
     ctx: &Context,
     open: Open<Coming, RecvStream<Raw>>,
-    request: Incoming,
+    request: IncomingRequest,
     out: SendStream<Raw>,
 ) -> Result<(), Status> {
     let input = open.await?;
@@ -155,7 +155,7 @@ async fn pass_stream(
 
 /// Passes on what has come of a request. `Some`: it breaks off.
 fn poll_request(
-    request: &mut Option<Incoming>,
+    request: &mut Option<IncomingRequest>,
     came: impl Fn(Bytes) -> bool,
     cx: &mut Cx<'_>,
 ) -> Option<Status> {
@@ -180,7 +180,7 @@ fn poll_request(
 pub(crate) async fn pass_call<Q: Message>(
     ctx: &Context,
     call: Call<Q, Raw>,
-    mut request: Option<Incoming>,
+    mut request: Option<IncomingRequest>,
     responder: Responder,
 ) {
     let call = call.all_metadata(ctx.metadata().clone());
@@ -220,9 +220,9 @@ async fn pass_reply(mut opened: Opened, responder: Responder, (len, block): (usi
         responder.context().append_reply_metadata(&read_block(&block).metadata);
     }
     let pieces = match responder.begin(len) {
-        Begun::Pieces(pieces) => pieces,
-        Begun::Refused => return,
-        Begun::Small(responder) => {
+        BegunReply::Pieces(pieces) => pieces,
+        BegunReply::Refused => return,
+        BegunReply::Small(responder) => {
             let answer = poll_fn(|cx| opened.poll_answer(cx)).await;
             // Its metadata is there already.
             return answer_with(responder, without_block(answer));
@@ -252,7 +252,7 @@ async fn pass_reply(mut opened: Opened, responder: Responder, (len, block): (usi
 }
 
 /// How an answer was begun that is to come.
-pub(super) enum Begun {
+pub(super) enum BegunReply {
     Pieces(Pieces),
     /// It goes in one frame from here, so it has to be whole.
     Small(Responder),
@@ -295,7 +295,7 @@ pub(super) fn reply_begun(core: &Arc<CallCore>, number: u32) {
 }
 
 impl State {
-    pub(super) fn request_waits(&mut self, id: CallId, waker: &std::task::Waker) {
+    pub(super) fn request_waits(&mut self, id: CallId, waker: &Waker) {
         self.readers.set(id, false, waker);
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Shared;
 use super::outside;
-use super::pieces::Begun;
+use super::pieces::BegunReply;
 use crate::context::{CallCore, Context};
 use crate::frame::Block;
 use crate::message::Payload;
@@ -125,9 +125,9 @@ impl Responder {
     }
 
     /// Begins an answer of so many bytes, which are to come.
-    pub(super) fn begin(mut self, len: usize) -> Begun {
+    pub(super) fn begin(mut self, len: usize) -> BegunReply {
         if !self.shared().state.lock().conn.is_large(len) {
-            return Begun::Small(self);
+            return BegunReply::Small(self);
         }
         let block = self.core.take_reply_metadata().into_item();
         let number = self.number;
@@ -139,12 +139,12 @@ impl Responder {
         match begun {
             Ok(key) => {
                 self.done = true;
-                Begun::Pieces(Pieces { shared: Arc::clone(self.shared()), key, over: false })
+                BegunReply::Pieces(Pieces { shared: Arc::clone(self.shared()), key, over: false })
             }
             Err(status) => {
                 let status: Status = status;
                 self.status(&status.by_handler());
-                Begun::Refused
+                BegunReply::Refused
             }
         }
     }

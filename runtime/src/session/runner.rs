@@ -22,7 +22,7 @@ use super::spare::Worker;
 use super::{Session, Shared, clock, pieces};
 use crate::context::{CallCore, Context};
 use crate::frame::{Beside, BlockError, RouteRef, Text};
-use crate::proto::{Inbound, Shape, stop_status};
+use crate::proto::{BegunRequest, Inbound, Shape, stop_status};
 use crate::router::{Target, kind_word};
 use crate::service::Incoming;
 use crate::{MethodKind, Raw, Status};
@@ -240,7 +240,7 @@ impl Runner {
     fn run_begun(&mut self, number: u32, now: Instant) {
         let begun = self.shared.state.lock().conn.request_begun(number);
         let Some(begun) = begun else { return };
-        let crate::proto::Begun { route, block, deadline, serial } = begun;
+        let BegunRequest { route, block, deadline, serial } = begun;
         let (None, name) = self.resolve(route) else { return };
         let Ok(beside) = Beside::decode(&block) else { return };
         let session = Session(Arc::clone(&self.shared));
@@ -254,7 +254,7 @@ impl Runner {
         }
         let taken = self.shared.state.lock().conn.take_begun(number, serial);
         let (Some(to), Some((call, len))) = (to, taken) else { return };
-        let request = pieces::Incoming::new(&self.shared, &call, len);
+        let request = pieces::IncomingRequest::new(&self.shared, &call, len);
         let responder = Responder::new(Arc::clone(context.core()), number);
         let core = Arc::clone(context.core());
         let future = Box::pin(pieces::pass_request(context, to, request, responder));

@@ -13,10 +13,9 @@ use super::{Open, RecvStream, Reply, SendStream};
 use crate::{Context, Message, Metadata, Raw, Status};
 
 /// How large items go on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carriage {
     /// Each when it is whole: who sends it slowly takes nothing from others meanwhile.
-    #[default]
     Whole,
     /// In pieces, as they come: for [`Raw`](crate::Raw) items, to an end that nobody else sends to.
     InPieces,
