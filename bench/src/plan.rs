@@ -3,7 +3,7 @@
 use bench_job::{Job, Kind, Sample};
 
 use crate::cargo::{Built, build};
-use crate::cases::{Case, seconds};
+use crate::cases::{Case, seconds, shortest_ms};
 use crate::peers::{Peer, ROUTES};
 use crate::progress::{Progress, clock};
 use crate::row::Row;
@@ -30,7 +30,10 @@ impl Plan {
     pub fn new(how: &How, usual: &Times, cases: Vec<Case>) -> Self {
         let Times { runs, seconds, warmup_ms } = *usual;
         let window_ms = (how.seconds.unwrap_or(seconds).clamp(0.1, 600.0) * 1e3) as u64;
-        let with_times = |case: Case| Case { job: Job { warmup_ms, window_ms, ..case.job }, ..case };
+        let with_times = |case: Case| {
+            let window_ms = window_ms.max(shortest_ms(case.job.kind));
+            Case { job: Job { warmup_ms, window_ms, ..case.job }, ..case }
+        };
         let cases = cases.into_iter().map(with_times).collect();
         Self { cases, peers: Vec::new(), unbuilt: 0, runs: how.runs.unwrap_or(runs).max(1), window_ms }
     }
@@ -63,10 +66,14 @@ impl Plan {
     }
 
     pub fn how(&self) -> String {
-        let seconds = self.window_ms as f64 / 1e3;
+        let seconds = |ms: u64| ms as f64 / 1e3;
+        let longer = self.cases.iter().filter(|case| case.job.window_ms > self.window_ms);
+        let longer: String =
+            longer.map(|case| format!(" ({} {})", case.name, seconds(case.job.window_ms))).collect();
         format!(
-            "- {} runs of {seconds} s in turn, a fresh server each; medians, rates with their range",
-            self.runs
+            "- {} runs of {} s{longer} in turn, a fresh server each; medians, rates with their range",
+            self.runs,
+            seconds(self.window_ms)
         )
     }
 
