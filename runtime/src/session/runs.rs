@@ -359,6 +359,7 @@ impl Queue {
         if is_idle {
             self.ready = VecDeque::new();
         }
+        self.targets.shrink_to_fit();
         for lane in &mut self.lanes {
             lane.spare = VecDeque::new();
             lane.waiting.shrink_to_fit();
