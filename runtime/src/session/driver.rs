@@ -150,7 +150,7 @@ impl Driver {
         let more_to_read = read.more;
         self.tell(&mut state.conn, now, read);
         if !state.is_quiet() {
-            state.take_events(&mut todo);
+            shared.take_events(&mut state, &mut todo);
         }
         if let Some(announced) = todo.announced.take() {
             super::compatible::check(&shared, &announced, &mut state.conn);
@@ -158,7 +158,7 @@ impl Driver {
         let turn = self.next_turn(cx, &mut state, now, more_to_read);
         // Filling the batch may have let calls go that were held.
         if !state.is_quiet() {
-            state.take_events(&mut todo);
+            shared.take_events(&mut state, &mut todo);
         }
         self.more = state.conn.has_output();
         self.watches |= std::mem::take(&mut state.runner_waits);
@@ -337,7 +337,7 @@ impl Drop for Driver {
         let mut state = self.shared.state.lock();
         state.conn.handle_transport_end(self.pipe.written(), "the runtime that drove it is gone");
         state.left();
-        state.take_events(&mut todo);
+        self.shared.take_events(&mut state, &mut todo);
         let sleeper = state.park.rouse();
         drop(state);
         drop(sleeper);

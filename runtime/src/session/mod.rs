@@ -91,7 +91,8 @@ pub struct Session(Arc<Shared>);
 /// What all handles, the driver and the runner share.
 pub(crate) struct Shared {
     pub(crate) state: Lock<State>,
-    takes_calls: Arc<AtomicBool>,
+    /// Whether new calls have a chance, for those who ask without the lock.
+    takes_calls: AtomicBool,
     pub(crate) runs: Runs,
     pace: pace::Pace,
     /// Of a multi-threaded runtime.
@@ -117,10 +118,9 @@ impl Session {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let announced = Announced { serves: router.announce(), calls: compatible::announce(config) };
         let conn = Connection::new(role, config, announced, clock::now());
-        let takes_calls = Arc::new(AtomicBool::new(true));
         let shared = Arc::new(Shared {
-            state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
-            takes_calls,
+            state: Lock::new(State::new(conn)),
+            takes_calls: AtomicBool::new(true),
             runs: Runs::default(),
             pace: pace::Pace::default(),
             burning: burns::Burning::of(&runtime),
@@ -141,10 +141,9 @@ impl Session {
         let config = Config::default();
         let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
         conn.close("there is no connection");
-        let takes_calls = Arc::new(AtomicBool::new(false));
         Self(Arc::new(Shared {
-            state: Lock::new(State::new(conn, Arc::clone(&takes_calls))),
-            takes_calls,
+            state: Lock::new(State::new(conn)),
+            takes_calls: AtomicBool::new(false),
             runs: Runs::default(),
             pace: pace::Pace::default(),
             burning: None,
@@ -334,7 +333,7 @@ impl Shared {
             drop(state);
         } else {
             let mut todo = Todo::default();
-            state.take_events(&mut todo);
+            self.take_events(&mut state, &mut todo);
             drop(state);
             self.settle(&mut todo);
         }

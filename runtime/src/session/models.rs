@@ -56,12 +56,9 @@ fn session() -> StdArc<Shared> {
     let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
     let hello = crate::frame::Hello { version: 1, wants_auth: false, settings: Settings::initial() };
     conn.handle_frame(clock::now(), Frame::Hello(Box::new(hello)));
-    let mut state = State::new(conn, std::sync::Arc::default());
-    state.take_events(&mut Todo::default());
-    state.conn.poll_batch(clock::now(), &mut Batch::default());
-    StdArc::new(Shared {
-        state: Lock::new(state),
-        takes_calls: std::sync::Arc::default(),
+    let shared = StdArc::new(Shared {
+        state: Lock::new(State::new(conn)),
+        takes_calls: true.into(),
         runs: super::runs::Runs::default(),
         pace: super::pace::Pace::default(),
         burning: None,
@@ -71,7 +68,12 @@ fn session() -> StdArc<Shared> {
         runtime: None,
         failed_pushes: std::sync::atomic::AtomicU64::new(0),
         passed_on_beside: std::sync::OnceLock::new(),
-    })
+    });
+    let mut state = shared.state.lock();
+    shared.take_events(&mut state, &mut Todo::default());
+    state.conn.poll_batch(clock::now(), &mut Batch::default());
+    drop(state);
+    shared
 }
 
 fn begin_call(shared: &StdArc<Shared>, waker: &Waker) -> (Result<(), Status>, Option<CallWait>) {

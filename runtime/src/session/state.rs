@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 #[cfg(not(protocall_loom))]
 pub(crate) use std::sync::MutexGuard as LockGuard;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 #[cfg(protocall_loom)]
@@ -14,6 +14,7 @@ use loom::sync::Mutex;
 #[cfg(protocall_loom)]
 pub(crate) use loom::sync::MutexGuard as LockGuard;
 
+use super::Shared;
 use super::member::Member;
 use super::park::Park;
 use super::pushers::Pushers;
@@ -75,8 +76,6 @@ pub(crate) struct State {
     /// A push waits behind the handler that the runner polls: the driver must look whether that goes on.
     pub(crate) runner_waits: bool,
     pub(crate) ready: bool,
-    /// Whether new calls have a chance, for those who ask without the lock.
-    takes_calls: Arc<AtomicBool>,
     /// The lists that it leaves when it ends.
     pub(super) member_of: Vec<Member>,
     /// Somebody who waited for room has left.
@@ -117,12 +116,21 @@ pub(crate) enum Told {
     ReplyBegun(u32),
 }
 
+impl Shared {
+    /// Takes the machine's events and sorts out who is to do what.
+    pub(crate) fn take_events(&self, state: &mut State, todo: &mut Todo) {
+        state.take_events(todo);
+        if !state.conn.takes_calls() {
+            // Under the lock: who hears of it from anybody, and then asks without, is told the same.
+            self.takes_calls.store(false, Ordering::Release);
+        }
+    }
+}
+
 impl State {
-    pub(crate) fn new(conn: Connection, takes_calls: Arc<AtomicBool>) -> Self {
-        takes_calls.store(conn.takes_calls(), Ordering::Release);
+    pub(crate) fn new(conn: Connection) -> Self {
         Self {
             conn,
-            takes_calls,
             park: Park::default(),
             waiters: Waiters::default(),
             callers: Vec::new(),
@@ -151,8 +159,7 @@ impl State {
         !(room || self.conn.has_events() || self.regrant || self.watchers_due || self.pusher_left)
     }
 
-    /// Takes the machine's events and sorts out who is to do what.
-    pub(crate) fn take_events(&mut self, todo: &mut Todo) {
+    fn take_events(&mut self, todo: &mut Todo) {
         self.sort_events(todo);
         if std::mem::take(&mut self.pusher_left) {
             self.pump_queues(&mut todo.wakes);
@@ -203,7 +210,6 @@ impl State {
                     self.watchers.wake_all(&mut todo.wakes);
                 }
                 Event::PeerDrains => {
-                    self.takes_calls.store(false, Ordering::Release);
                     self.waiters.recheck_all(&mut todo.wakes);
                     self.pushers.wake_all(&mut todo.wakes);
                     self.watchers.wake_all(&mut todo.wakes);
@@ -256,7 +262,6 @@ impl State {
     }
 
     fn ended(&mut self, reason: Reason, todo: &mut Todo) {
-        self.takes_calls.store(false, Ordering::Release);
         self.waiters.recheck_all(&mut todo.wakes);
         self.pushers.wake_all(&mut todo.wakes);
         self.pushers.discard_all();
