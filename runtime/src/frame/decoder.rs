@@ -31,7 +31,8 @@ pub(crate) struct Decoder {
     /// Of the FRAGMENT whose bytes are handed out as they come: whose they are, and how many are still to come.
     body: Option<(FragmentOf, usize)>,
     parts_from: usize,
-    broken: Option<FrameError>,
+    /// Boxed, since most never are.
+    broken: Option<Box<FrameError>>,
 }
 
 impl Decoder {
@@ -122,9 +123,9 @@ impl Decoder {
     #[inline]
     fn decode_next(&mut self, buf: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<bool, FrameError> {
         if let Some(error) = &self.broken {
-            return Err(error.clone());
+            return Err(FrameError::clone(error));
         }
-        self.split(buf, frames).inspect_err(|error| self.broken = Some(error.clone()))
+        self.split(buf, frames).inspect_err(|error| self.broken = Some(Box::new(error.clone())))
     }
 
     #[inline]

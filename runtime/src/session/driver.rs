@@ -37,8 +37,8 @@ pub(crate) struct Driver {
     pipe: Pipe,
     shared: Arc<Shared>,
     input: Input,
-    /// Kept for its room.
-    todo: Todo,
+    /// Kept for its room, while there is traffic.
+    todo: Option<Box<Todo>>,
     sleep: Option<Pin<Box<Sleep>>>,
     wake_at: Option<Instant>,
     rest: Rest,
@@ -56,7 +56,7 @@ pub(crate) struct Driver {
     watches: bool,
     patience: Patience,
     /// There once the machine is over.
-    closing: Option<Closing>,
+    closing: Option<Box<Closing>>,
 }
 
 /// What to do after a turn.
@@ -75,7 +75,7 @@ impl Driver {
             pipe: Pipe::new(transport),
             shared,
             input: Input::new(limit),
-            todo: Todo::default(),
+            todo: None,
             sleep: None,
             wake_at: None,
             rest: Rest::new(clock::now()),
@@ -107,7 +107,7 @@ impl Driver {
                 self.patience.came(self.input.has_several(), now);
             }
             let turn = self.turn(cx, now, read);
-            let to_read = std::mem::take(&mut self.todo.to_read);
+            let to_read = self.todo.as_mut().is_some_and(|todo| std::mem::take(&mut todo.to_read));
             if matches!(turn, After::Close) {
                 return Poll::Ready(());
             }
@@ -144,7 +144,7 @@ impl Driver {
 
     /// One visit to the state: gives it what was read, takes what is to be written and done.
     fn turn(&mut self, cx: &Cx<'_>, now: Instant, read: Read) -> After {
-        let mut todo = std::mem::take(&mut self.todo);
+        let mut todo = self.todo.take().unwrap_or_default();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
         let more_to_read = read.more;
@@ -164,7 +164,7 @@ impl Driver {
         self.watches |= std::mem::take(&mut state.runner_waits);
         drop(state);
         self.follow_up(&mut todo, now);
-        self.todo = todo;
+        self.todo = Some(todo);
         turn
     }
 
@@ -268,7 +268,7 @@ impl Driver {
         if !self.rest.is_cold() {
             return self.shared.runs.stay();
         }
-        self.todo = Todo::default();
+        self.todo = None;
         self.pipe.batch.shrink();
         self.input.shrink();
         let mut state = self.shared.state.lock();
@@ -325,7 +325,7 @@ impl Future for Driver {
             ready!(this.poll_running(cx));
             (this.input, this.sleep) = (Input::new(0), None);
         }
-        let closing = this.closing.get_or_insert_with(|| Closing::new(&this.shared));
+        let closing = this.closing.get_or_insert_with(|| Box::new(Closing::new(&this.shared)));
         closing.poll(cx, &mut this.pipe, &this.shared)
     }
 }

@@ -38,7 +38,8 @@ pub(super) struct Input {
     /// would be given back to the system and faulted in anew.
     shared: VecDeque<BytesMut>,
     frames: Vec<Frame>,
-    broken: Option<FrameError>,
+    /// Boxed, since it happens once.
+    broken: Option<Box<FrameError>>,
 }
 
 /// What reading brought.
@@ -195,7 +196,7 @@ impl Input {
         match self.decoder.decode_most(&mut self.buffer, most, &mut self.frames) {
             Ok(more) => more,
             Err(error) => {
-                self.broken = Some(error);
+                self.broken = Some(Box::new(error));
                 false
             }
         }
