@@ -132,7 +132,8 @@ impl Session {
             passed_on_beside: OnceLock::new(),
         });
         let driver = driver::Driver::new(transport, Arc::clone(&shared), &runtime.runtime_flavor());
-        task::spawn(&runtime, driver);
+        // Not boxed: each connection has one, and tokio's block for a task has room to spare.
+        runtime.spawn(driver);
         Ok(Self(shared))
     }
 
