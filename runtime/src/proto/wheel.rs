@@ -15,12 +15,18 @@ pub(crate) struct Wheel {
     origin: Instant,
     /// All ticks up to this one are done.
     done: u64,
+    set: usize,
+    /// There from the first deadline on, until it is given back.
+    table: Option<Box<Table>>,
+}
+
+#[derive(Debug)]
+struct Table {
     /// The first node of each slot's list.
-    heads: Vec<u32>,
+    heads: [u32; SLOTS],
     /// A bit for each slot that has a list: the next deadline is looked for after every batch.
     occupied: [u64; SLOTS / 64],
     nodes: Vec<Node>,
-    set: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +42,7 @@ impl Node {
 
 impl Wheel {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { origin: now, done: 0, heads: Vec::new(), occupied: [0; SLOTS / 64], nodes: Vec::new(), set: 0 }
+        Self { origin: now, done: 0, set: 0, table: None }
     }
 
     /// Sets the deadline of `key`, which must have none.
@@ -46,21 +52,7 @@ impl Wheel {
 
     /// As [`set`](Self::set), at a tick that [`tick_after`](Self::tick_after) told.
     pub(crate) fn set_tick(&mut self, key: u32, tick: u64) {
-        if self.heads.is_empty() {
-            self.heads = vec![NIL; SLOTS];
-        }
-        if self.nodes.len() <= key as usize {
-            self.nodes.resize(key as usize + 1, Node::UNSET);
-        }
-        debug_assert_eq!(self.nodes[key as usize].tick, u64::MAX);
-        let tick = tick.max(self.done + 1);
-        let slot = (tick as usize) % SLOTS;
-        let next = std::mem::replace(&mut self.heads[slot], key);
-        self.nodes[key as usize] = Node { tick, previous: NIL, next };
-        match next {
-            NIL => self.occupied[slot / 64] |= 1 << (slot % 64),
-            next => self.nodes[next as usize].previous = key,
-        }
+        self.table.get_or_insert_default().set(key, tick.max(self.done + 1));
         self.set += 1;
     }
 
@@ -71,23 +63,9 @@ impl Wheel {
 
     /// Clears the deadline of `key`, if it has one.
     pub(crate) fn clear(&mut self, key: u32) {
-        let Some(node) = self.nodes.get_mut(key as usize) else { return };
-        let Node { tick, previous, next } = std::mem::replace(node, Node::UNSET);
-        if tick == u64::MAX {
-            return;
+        if self.table.as_mut().is_some_and(|table| table.clear(key)) {
+            self.set -= 1;
         }
-        let slot = (tick as usize) % SLOTS;
-        match previous {
-            NIL => self.heads[slot] = next,
-            previous => self.nodes[previous as usize].next = next,
-        }
-        if self.heads[slot] == NIL {
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
-        }
-        if next != NIL {
-            self.nodes[next as usize].previous = previous;
-        }
-        self.set -= 1;
     }
 
     /// Clears all deadlines, and gives their memory back.
@@ -98,33 +76,17 @@ impl Wheel {
     /// Gives memory back if there is no deadline.
     pub(crate) fn shrink(&mut self) {
         if self.set == 0 {
-            (self.heads, self.nodes) = (Vec::new(), Vec::new());
+            self.table = None;
         }
     }
 
     /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
     pub(crate) fn next(&self) -> Option<Instant> {
-        if self.set == 0 {
-            return None;
-        }
+        let table = self.table.as_ref().filter(|_| self.set > 0)?;
         let first = self.done + 1;
-        let tick = first + self.distance((first as usize) % SLOTS) as u64;
+        let tick = first + table.distance((first as usize) % SLOTS) as u64;
         let millis = tick.saturating_mul(TICK.as_millis() as u64);
         self.origin.checked_add(Duration::from_millis(millis))
-    }
-
-    /// How many slots lie between `from` and the first that has a list, going round.
-    fn distance(&self, from: usize) -> usize {
-        let (word, bit) = (from / 64, from % 64);
-        let rest = self.occupied[word] >> bit;
-        if rest != 0 {
-            return rest.trailing_zeros() as usize;
-        }
-        // The last of them is the first word again, for the bits below `bit`.
-        (1..=self.occupied.len())
-            .map(|ahead| (ahead * 64 - bit, self.occupied[(word + ahead) % self.occupied.len()]))
-            .find(|(_, bits)| *bits != 0)
-            .map_or(SLOTS, |(slots, bits)| slots + bits.trailing_zeros() as usize)
     }
 
     /// Takes the keys whose deadlines have passed.
@@ -141,7 +103,7 @@ impl Wheel {
     }
 
     fn expire_all(&mut self, passed: u64, expired: &mut impl FnMut(u32)) {
-        for slot in 0..self.heads.len() {
+        for slot in 0..SLOTS {
             if self.set == 0 {
                 break;
             }
@@ -150,9 +112,8 @@ impl Wheel {
     }
 
     fn expire_slot(&mut self, slot: usize, passed: u64, expired: &mut impl FnMut(u32)) {
-        let mut key = self.heads[slot];
-        while key != NIL {
-            let Node { tick, next, .. } = self.nodes[key as usize];
+        let mut key = self.table.as_ref().map_or(NIL, |table| table.heads[slot]);
+        while let Some(Node { tick, next, .. }) = self.table.as_ref().and_then(|table| table.node(key)) {
             if tick <= passed {
                 self.clear(key);
                 expired(key);
@@ -166,6 +127,68 @@ impl Wheel {
         let tick = ticks(at.saturating_duration_since(self.origin), |nanos| nanos.div_ceil(TICK_NANOS));
         // The last number means none.
         tick.min(u64::MAX - 1)
+    }
+}
+
+impl Table {
+    fn set(&mut self, key: u32, tick: u64) {
+        if self.nodes.len() <= key as usize {
+            self.nodes.resize(key as usize + 1, Node::UNSET);
+        }
+        debug_assert_eq!(self.nodes[key as usize].tick, u64::MAX);
+        let slot = (tick as usize) % SLOTS;
+        let next = std::mem::replace(&mut self.heads[slot], key);
+        self.nodes[key as usize] = Node { tick, previous: NIL, next };
+        match next {
+            NIL => self.occupied[slot / 64] |= 1 << (slot % 64),
+            next => self.nodes[next as usize].previous = key,
+        }
+    }
+
+    /// True: there was one.
+    fn clear(&mut self, key: u32) -> bool {
+        let Some(node) = self.nodes.get_mut(key as usize) else { return false };
+        let Node { tick, previous, next } = std::mem::replace(node, Node::UNSET);
+        if tick == u64::MAX {
+            return false;
+        }
+        let slot = (tick as usize) % SLOTS;
+        match previous {
+            NIL => self.heads[slot] = next,
+            previous => self.nodes[previous as usize].next = next,
+        }
+        if self.heads[slot] == NIL {
+            self.occupied[slot / 64] &= !(1 << (slot % 64));
+        }
+        if next != NIL {
+            self.nodes[next as usize].previous = previous;
+        }
+        true
+    }
+
+    /// A node of a slot's list; `NIL` is none.
+    fn node(&self, key: u32) -> Option<Node> {
+        self.nodes.get(key as usize).copied()
+    }
+
+    /// How many slots lie between `from` and the first that has a list, going round.
+    fn distance(&self, from: usize) -> usize {
+        let (word, bit) = (from / 64, from % 64);
+        let rest = self.occupied[word] >> bit;
+        if rest != 0 {
+            return rest.trailing_zeros() as usize;
+        }
+        // The last of them is the first word again, for the bits below `bit`.
+        (1..=self.occupied.len())
+            .map(|ahead| (ahead * 64 - bit, self.occupied[(word + ahead) % self.occupied.len()]))
+            .find(|(_, bits)| *bits != 0)
+            .map_or(SLOTS, |(slots, bits)| slots + bits.trailing_zeros() as usize)
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { heads: [NIL; SLOTS], occupied: [0; SLOTS / 64], nodes: Vec::new() }
     }
 }
 
