@@ -115,7 +115,8 @@ pub(crate) struct Connection {
     lanes: Lanes,
     routes: Routes,
     outbox: Outbox,
-    transit: Transit,
+    /// Of large messages; none before the first, nor when it rests.
+    transit: Option<Box<Transit>>,
     wanted: Wanted,
     wheel: Wheel,
     /// Calls of ours whose time has not begun.
@@ -175,7 +176,7 @@ impl Connection {
             lanes: Lanes::new((initial.lanes, initial.lane_credit), (initial.lanes, initial.lane_credit)),
             routes: Routes::new(initial.bindings, initial.bindings),
             outbox: Outbox::default(),
-            transit: Transit::default(),
+            transit: None,
             wanted: Wanted::default(),
             wheel: Wheel::new(now),
             unstamped: Vec::new(),
@@ -300,7 +301,7 @@ impl Connection {
         // After the last word nothing is owed any more (wire 11.5).
         (owes && !self.is_over())
             || self.outbox.encoded() > 0
-            || (self.outbox.has_large() && self.transit.room() > 0)
+            || (self.outbox.has_large() && self.transit_room() > 0)
     }
 
     /// Refills `batch`, which is empty, with what waits to be written.
@@ -313,11 +314,9 @@ impl Connection {
         }
         let piece = self.piece();
         let mut left = std::mem::take(&mut self.left);
-        let carried = self.outbox.fill(now, (piece, self.transit.room()), batch, &mut left);
-        if carried > 0 && self.transit.left(carried) {
-            self.pinged += 1;
-            self.outbox.fill_last(batch, |out| Ping { number: self.pinged }.encode(out));
-            self.transit.marked(self.pinged, now);
+        let carried = self.outbox.fill(now, (piece, self.transit_room()), batch, &mut left);
+        if carried > 0 {
+            self.fragments_left(carried, now, batch);
         }
         for what in left.drain(..) {
             self.has_left(what);
@@ -326,6 +325,16 @@ impl Connection {
         self.release_held();
         if !batch.is_empty() {
             self.life.write_progress(now, true);
+        }
+    }
+
+    /// So many bytes of fragments leave with the batch.
+    fn fragments_left(&mut self, carried: u64, now: Instant, batch: &mut Batch) {
+        let transit = self.transit.get_or_insert_default();
+        if transit.left(carried) {
+            self.pinged += 1;
+            self.outbox.fill_last(batch, |out| Ping { number: self.pinged }.encode(out));
+            transit.marked(self.pinged, now);
         }
     }
 

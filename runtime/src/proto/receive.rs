@@ -161,7 +161,9 @@ impl Connection {
     // wire 11.1: a PONG to a PING never sent is ignored.
     fn on_pong(&mut self, now: Instant, pong: Pong) {
         if (1..=self.pinged).contains(&pong.number) {
-            self.transit.answered(pong.number, now);
+            if let Some(transit) = &mut self.transit {
+                transit.answered(pong.number, now);
+            }
             self.pushes_taken(pong.pushes_taken);
             self.pong_arrived(pong.number);
         }

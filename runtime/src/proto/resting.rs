@@ -8,7 +8,7 @@ impl Connection {
     /// Nothing has come or gone for some time: everything is given back that is not in use.
     pub(crate) fn rest(&mut self) {
         self.pool = Pool::new(self.ours.message_limit as usize);
-        self.transit.rest();
+        self.rest_transit();
         self.shrink();
     }
 

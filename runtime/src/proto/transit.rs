@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::Connection;
+
 /// So much may be on its way in any case. At the rate of loopback it is a third of a millisecond.
 const LEAST: u64 = 256 << 10;
 /// A PING goes behind so many bytes.
@@ -42,7 +44,7 @@ impl Default for Transit {
 
 impl Transit {
     /// How many bytes more may leave now.
-    pub(super) fn room(&self) -> usize {
+    fn room(&self) -> usize {
         usize::try_from(self.window.saturating_sub(self.sent - self.read)).unwrap_or(usize::MAX)
     }
 
@@ -75,10 +77,22 @@ impl Transit {
         self.window = LEAST.saturating_add(2 * through as u64);
     }
 
+    /// Whether the peer has read everything.
+    fn has_arrived(&self) -> bool {
+        self.marks.is_empty()
+    }
+}
+
+impl Connection {
+    /// How many bytes of large messages may leave now.
+    pub(super) fn transit_room(&self) -> usize {
+        self.transit.as_ref().map_or(LEAST as usize, |transit| transit.room())
+    }
+
     /// Nothing has come or gone for some time.
-    pub(super) fn rest(&mut self) {
-        if self.marks.is_empty() {
-            *self = Self::default();
+    pub(super) fn rest_transit(&mut self) {
+        if self.transit.as_ref().is_some_and(|transit| transit.has_arrived()) {
+            self.transit = None;
         }
     }
 }
@@ -140,7 +154,8 @@ mod tests {
         let room = transit.room();
         transit.answered(3, now + Duration::from_millis(9));
         assert_eq!(transit.room(), room);
-        transit.rest();
-        assert_eq!(transit.room(), room, "one is still on its way");
+        assert!(!transit.has_arrived(), "one is still on its way");
+        transit.answered(4, now + Duration::from_millis(9));
+        assert!(transit.has_arrived());
     }
 }
