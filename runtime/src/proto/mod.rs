@@ -53,7 +53,8 @@ mod transit;
 mod wheel;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use self::account::{Account, Grant};
 use self::buffer::Wanted;
@@ -61,7 +62,7 @@ use self::calling::Calling;
 use self::crediting::{Asker, Owed};
 use self::ending::Farewell;
 use self::lanes::Lanes;
-use self::life::{Life, Verdict, Waits};
+use self::life::{Life, Verdict};
 use self::outbox::{Left, Outbox};
 use self::peer::{Bounds, Peer, count};
 use self::pool::Pool;
@@ -99,7 +100,7 @@ pub(crate) use self::table::lengthen;
 pub(crate) struct Connection {
     role: Role,
     ours: Bounds,
-    max_timeout: Option<Duration>,
+    config: Arc<Config>,
     max_fragment: usize,
     send_buffer: usize,
     peer: Peer,
@@ -150,19 +151,13 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has just come about; its HELLO waits to be written.
-    pub(crate) fn new(role: Role, config: &Config, announced: Announced, now: Instant) -> Self {
+    pub(crate) fn new(role: Role, config: &Arc<Config>, announced: Announced, now: Instant) -> Self {
         let initial = Settings::initial();
         let mut ours = Settings { serves: announced.serves, calls: announced.calls, ..config.settings() };
         count(&mut ours);
-        let waits = Waits {
-            hello: config.connect_timeout,
-            idle: config.keepalive_idle,
-            pong: config.keepalive_pong,
-            stall: config.write_stall,
-        };
         let mut connection = Self {
             role,
-            max_timeout: config.max_timeout,
+            config: Arc::clone(config),
             max_fragment: config.max_fragment,
             send_buffer: config.send_buffer,
             calls_account: Account::new(initial.calls_credit),
@@ -180,7 +175,7 @@ impl Connection {
             wanted: Wanted::default(),
             wheel: Wheel::new(now),
             unstamped: Vec::new(),
-            life: Life::new(now, waits),
+            life: Life::new(now, config),
             farewell: Farewell::default(),
             pinged: 0,
             pong_owed: None,
@@ -243,7 +238,7 @@ impl Connection {
         if self.is_over() {
             return;
         }
-        match self.life.check(now) {
+        match self.life.check(now, &self.config) {
             Verdict::Fine => {}
             Verdict::Ping => {
                 self.ping();
@@ -266,7 +261,7 @@ impl Connection {
         if self.is_over() {
             return None;
         }
-        [self.life.next(), self.wheel.next(), self.drain_timeout()].into_iter().flatten().min()
+        [self.life.next(&self.config), self.wheel.next(), self.drain_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing for the session to do.

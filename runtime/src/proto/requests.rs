@@ -158,7 +158,7 @@ impl Connection {
 
     fn served_deadline(&self, now: Instant, millis: Option<u32>) -> Option<Instant> {
         let asked = millis.map(|ms| Duration::from_millis(u64::from(ms)));
-        let limit = match (asked, self.max_timeout) {
+        let limit = match (asked, self.config.max_timeout) {
             (Some(asked), Some(most)) => Some(asked.min(most)),
             (asked, most) => asked.or(most),
         };

@@ -139,7 +139,7 @@ impl Session {
 
     /// A session whose connection is over: what contexts without a connection have.
     pub(crate) fn none() -> Self {
-        let config = Config::default();
+        let config = Arc::new(Config::default());
         let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
         conn.close("there is no connection");
         Self(Arc::new(Shared {
@@ -149,7 +149,7 @@ impl Session {
             pace: pace::Pace::default(),
             burning: None,
             router: Router::new(),
-            config: Arc::new(config),
+            config,
             peer: PeerAddr::None,
             runtime: None,
             failed_pushes: AtomicU64::new(0),

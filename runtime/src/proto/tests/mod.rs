@@ -35,6 +35,7 @@ mod turns;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +87,7 @@ pub(super) struct End {
 impl End {
     pub(super) fn new(role: Role, config: &Config, now: Instant) -> Self {
         Self {
-            conn: Connection::new(role, config, Announced::default(), now),
+            conn: Connection::new(role, &Arc::new(config.clone()), Announced::default(), now),
             now,
             handler: Handler::Echo,
             work: VecDeque::new(),
