@@ -237,6 +237,7 @@ impl State {
         for wakers in [&mut self.readers, &mut self.senders] {
             wakers.shrink();
         }
+        self.waiters.shrink();
         self.pushers.shrink() & self.conn.keeps_nothing()
     }
 

@@ -29,16 +29,14 @@ pub(crate) enum Found {
     End(Answer),
 }
 
-/// Who waits for something in streams, by the numbers of their calls.
+/// Who waits for something in streams, by the numbers of their calls: those of the peer's, and of ours. None before somebody
+/// does: most connections have no streams.
 #[derive(Debug, Default)]
-pub(crate) struct StreamWakers {
-    ours: Vec<Option<Waker>>,
-    theirs: Vec<Option<Waker>>,
-}
+pub(crate) struct StreamWakers(Option<Box<[Vec<Option<Waker>>; 2]>>);
 
 impl StreamWakers {
     fn slot(&mut self, id: CallId, ours: bool) -> &mut Option<Waker> {
-        let list = if ours { &mut self.ours } else { &mut self.theirs };
+        let list = &mut self.0.get_or_insert_default()[usize::from(ours)];
         let index = id.number() as usize - 1;
         lengthen(list, index + 1, || None);
         &mut list[index]
@@ -52,21 +50,20 @@ impl StreamWakers {
     }
 
     pub(super) fn take(&mut self, id: CallId, ours: bool) -> Option<Waker> {
-        let list = if ours { &mut self.ours } else { &mut self.theirs };
+        let list = &mut self.0.as_mut()?[usize::from(ours)];
         list.get_mut(id.number() as usize - 1)?.take()
     }
 
     pub(super) fn wake_all(&mut self, wakes: &mut Vec<Waker>) {
-        let all = self.ours.iter_mut().chain(&mut self.theirs);
-        wakes.extend(all.filter_map(Option::take));
+        let lists = self.0.take().into_iter().flat_map(|lists| *lists);
+        wakes.extend(lists.flatten().flatten());
     }
 
     /// Gives memory back if nobody waits.
     pub(super) fn shrink(&mut self) {
-        for list in [&mut self.ours, &mut self.theirs] {
-            if list.iter().all(Option::is_none) {
-                *list = Vec::new();
-            }
+        let mut lists = self.0.iter_mut().flat_map(|lists| lists.iter_mut());
+        if lists.all(|list| list.iter().all(Option::is_none)) {
+            self.0 = None;
         }
     }
 }
@@ -306,5 +303,22 @@ impl State {
     fn sender_waits(&mut self, id: CallId, waker: &Waker) {
         let ours = self.conn.is_ours(id);
         self.senders.set(id, ours, waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Role;
+
+    #[test]
+    fn memory_is_given_back_when_nobody_waits_in_any_stream() {
+        let mut wakers = StreamWakers::default();
+        let id = CallId::new(Role::Dialler, 3);
+        wakers.set(id, true, Waker::noop());
+        wakers.shrink();
+        assert!(wakers.take(id, false).is_none() && wakers.take(id, true).is_some());
+        wakers.shrink();
+        assert!(wakers.0.is_none() && wakers.take(id, true).is_none());
     }
 }

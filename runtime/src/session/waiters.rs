@@ -10,10 +10,17 @@ use crate::proto::Permit;
 /// Messages over this many bytes are large: they wait in a queue of their own.
 const LARGE: u64 = 64 << 10;
 
-/// Who waits, in the order of coming, and who was given a permit and has not come for it yet.
+/// Who waits.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     last: u64,
+    /// None before somebody does: most connections have room.
+    lines: Option<Box<Lines>>,
+}
+
+/// Who waits, in the order of coming, and who was given a permit and has not come for it yet.
+#[derive(Debug, Default)]
+struct Lines {
     small: BTreeMap<u64, Waiting>,
     large: BTreeMap<u64, Waiting>,
     granted: BTreeMap<u64, Granted>,
@@ -39,20 +46,20 @@ pub(crate) enum Granted {
 impl Waiters {
     /// Whether anybody waits.
     pub(crate) fn wait(&self) -> bool {
-        !self.small.is_empty() || !self.large.is_empty()
+        self.lines.as_ref().is_some_and(|lines| !lines.small.is_empty() || !lines.large.is_empty())
     }
 
     /// Whether a call of this cost must queue because others came before it.
     pub(crate) fn must_queue(&self, cost: u64) -> bool {
-        match cost > LARGE {
-            true => !self.large.is_empty(),
-            false => !self.small.is_empty(),
-        }
+        self.lines.as_ref().is_some_and(|lines| match cost > LARGE {
+            true => !lines.large.is_empty(),
+            false => !lines.small.is_empty(),
+        })
     }
 
     /// The credit that a call of this cost must leave to others.
     pub(crate) fn keep(&self, cost: u64) -> u64 {
-        if cost > LARGE { 0 } else { self.saved }
+        self.lines.as_ref().filter(|_| cost <= LARGE).map_or(0, |lines| lines.saved)
     }
 
     /// Queues up; the key is for [`poll`](Self::poll) or [`leave`](Self::leave).
@@ -60,16 +67,17 @@ impl Waiters {
         self.last += 1;
         let waiting = Waiting { cost, waker: waker.clone() };
         let key = self.last;
-        self.queue(cost).insert(key, waiting);
+        self.lines.get_or_insert_default().queue(cost).insert(key, waiting);
         key
     }
 
     /// What there is for the waiter `key`, once.
     pub(crate) fn poll(&mut self, key: u64, waker: &Waker) -> Option<Granted> {
-        if let Some(granted) = self.granted.remove(&key) {
+        let Some(lines) = &mut self.lines else { return Some(Granted::Recheck) };
+        if let Some(granted) = lines.granted.remove(&key) {
             return Some(granted);
         }
-        for queue in [&mut self.small, &mut self.large] {
+        for queue in [&mut lines.small, &mut lines.large] {
             if let Some(waiting) = queue.get_mut(&key) {
                 waiting.waker.clone_from(waker);
                 return None;
@@ -81,11 +89,12 @@ impl Waiters {
     /// The waiter `key` no longer wants to. What it was granted is handed back.
     #[must_use = "a permit that is handed back must go to the next"]
     pub(crate) fn leave(&mut self, key: u64) -> Option<Permit> {
-        self.small.remove(&key);
-        if self.large.remove(&key).is_some() && self.large.is_empty() {
-            self.saved = 0;
+        let lines = self.lines.as_mut()?;
+        lines.small.remove(&key);
+        if lines.large.remove(&key).is_some() && lines.large.is_empty() {
+            lines.saved = 0;
         }
-        match self.granted.remove(&key) {
+        match lines.granted.remove(&key) {
             Some(Granted::Permit(permit)) => Some(permit),
             _ => None,
         }
@@ -98,33 +107,36 @@ impl Waiters {
         mut reserve: impl FnMut(u64, u64) -> Option<Permit>,
         wakes: &mut Vec<Waker>,
     ) {
-        while let Some((&key, large)) = self.large.first_key_value() {
+        let Some(lines) = &mut self.lines else { return };
+        while let Some((&key, large)) = lines.large.first_key_value() {
             let Some(permit) = reserve(large.cost, 0) else {
                 // Half of what is there is kept for it, until it is enough.
-                self.saved = self.saved.max(available / 2).min(large.cost);
+                lines.saved = lines.saved.max(available / 2).min(large.cost);
                 break;
             };
-            self.saved = 0;
-            self.give(key, permit, wakes);
+            lines.saved = 0;
+            lines.give(key, permit, wakes);
         }
-        while let Some((&key, small)) = self.small.first_key_value() {
-            let Some(permit) = reserve(small.cost, self.saved) else { break };
-            self.give(key, permit, wakes);
+        while let Some((&key, small)) = lines.small.first_key_value() {
+            let Some(permit) = reserve(small.cost, lines.saved) else { break };
+            lines.give(key, permit, wakes);
         }
     }
 
     /// What the first of those who wait for credit needs.
     pub(crate) fn first_cost(&self) -> Option<u64> {
-        let first = self.large.values().next().or_else(|| self.small.values().next());
+        let lines = self.lines.as_ref()?;
+        let first = lines.large.values().next().or_else(|| lines.small.values().next());
         first.map(|waiting| waiting.cost)
     }
 
     /// Everybody must ask anew.
     pub(crate) fn recheck_all(&mut self, wakes: &mut Vec<Waker>) {
-        self.saved = 0;
-        for queue in [&mut self.small, &mut self.large] {
+        let Some(lines) = &mut self.lines else { return };
+        lines.saved = 0;
+        for queue in [&mut lines.small, &mut lines.large] {
             for (key, waiting) in std::mem::take(queue) {
-                self.granted.insert(key, Granted::Recheck);
+                lines.granted.insert(key, Granted::Recheck);
                 wakes.push(waiting.waker);
             }
         }
@@ -132,6 +144,19 @@ impl Waiters {
 
     #[cfg(all(test, protocall_loom))]
     pub(crate) fn is_empty(&self) -> bool {
+        self.lines.as_ref().is_none_or(|lines| lines.is_empty())
+    }
+
+    /// Gives memory back if nobody waits.
+    pub(crate) fn shrink(&mut self) {
+        if self.lines.as_ref().is_some_and(|lines| lines.is_empty()) {
+            self.lines = None;
+        }
+    }
+}
+
+impl Lines {
+    fn is_empty(&self) -> bool {
         self.small.is_empty() && self.large.is_empty() && self.granted.is_empty()
     }
 
@@ -145,5 +170,24 @@ impl Waiters {
 
     fn queue(&mut self, cost: u64) -> &mut BTreeMap<u64, Waiting> {
         if cost > LARGE { &mut self.large } else { &mut self.small }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_back_when_nobody_waits_and_no_permit_lies_there() {
+        let (mut waiters, permit) = (Waiters::default(), Permit { number: 7 });
+        let key = waiters.join(100, Waker::noop());
+        waiters.shrink();
+        assert!(waiters.wait() && waiters.must_queue(100) && !waiters.must_queue(1 << 20));
+        waiters.grant(1_000, |_, _| Some(permit), &mut Vec::new());
+        waiters.shrink();
+        assert_eq!(waiters.poll(key, Waker::noop()), Some(Granted::Permit(permit)));
+        waiters.shrink();
+        assert!(waiters.lines.is_none());
+        assert_eq!(waiters.poll(key, Waker::noop()), Some(Granted::Recheck), "once");
     }
 }

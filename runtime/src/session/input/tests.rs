@@ -112,7 +112,8 @@ impl Reader {
     fn new(comes: impl IntoIterator<Item = Comes>) -> Self {
         let now = crate::proto::test_clock();
         let config = Config::default();
-        let mut conn = Connection::new(Role::Acceptor, &std::sync::Arc::new(config), Announced::default(), now);
+        let mut conn =
+            Connection::new(Role::Acceptor, &std::sync::Arc::new(config), Announced::default(), now);
         let hello = crate::frame::Hello { version: 1, wants_auth: false, settings: Settings::initial() };
         conn.handle_frame(now, Frame::Hello(Box::new(hello)));
         let mut input = Input::new(64 << 10);
