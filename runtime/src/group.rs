@@ -78,17 +78,28 @@ impl Group {
 
     /// Takes a session in. False: it was in already, or its connection has ended.
     pub fn join(&self, session: &Session) -> bool {
-        let key = session.key();
-        let mut table = self.0.table.lock();
-        let is_new = table.members.insert(key, session.clone()).is_none();
-        let before = if is_new { table.all.take() } else { None };
-        drop(table);
-        drop(before);
+        let is_new = self.admit(session);
         let list = match self.0.named {
             Some(_) => Member::Keeps(Arc::clone(&self.0) as Arc<dyn List>),
             None => Member::Knows(Arc::downgrade(&self.0) as Weak<dyn List>),
         };
         session.remember(list) && is_new
+    }
+
+    /// Takes in a session that remembers something else, which has the group [let it go](Self::let_go). False: it was in already.
+    pub(crate) fn admit(&self, session: &Session) -> bool {
+        let mut table = self.0.table.lock();
+        let is_new = table.members.insert(session.key(), session.clone()).is_none();
+        let before = if is_new { table.all.take() } else { None };
+        drop(table);
+        drop(before);
+        is_new
+    }
+
+    /// The session's connection has ended.
+    #[cfg(feature = "server")]
+    pub(crate) fn let_go(&self, session: usize) {
+        self.0.remove(session);
     }
 
     /// Lets a session go. False: it was not in.

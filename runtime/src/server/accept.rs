@@ -84,15 +84,16 @@ pub(super) fn begin(transport: Transport, serving: &Arc<Serving>) -> Result<Sess
         return Ok(session);
     }
     tracing::debug!(%peer, "connection accepted");
-    if session.remember(Member::Keeps(Arc::clone(serving) as Arc<dyn List>)) {
-        serving.registry.admit(&session);
-    }
+    serving.registry.admit(&session);
+    // One list for it to remember: the server lets it go from both.
+    session.remember(Member::Keeps(Arc::clone(serving) as Arc<dyn List>));
     Ok(session)
 }
 
 impl List for Serving {
     fn ended(&self, session: usize) {
         self.sessions.remove(session);
+        self.registry.let_go(session);
     }
 }
 

@@ -174,9 +174,13 @@ impl Registry {
         groups.into_iter().filter(|group| !group.is_empty()).collect()
     }
 
-    /// A session has come.
+    /// A session has come, whose server says when it has gone.
     pub(super) fn admit(&self, session: &Session) {
-        self.0.all.join(session);
+        self.0.all.admit(session);
+    }
+
+    pub(super) fn let_go(&self, session: usize) {
+        self.0.all.let_go(session);
     }
 
     /// All of its sessions, as a group.
