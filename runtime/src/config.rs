@@ -1,6 +1,7 @@
 //! The waits and sizes of a session: every one has a default, a setter of the same name on the server's and
 //! the channel's builder, and is named in the error that it causes.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::frame::Settings;
@@ -97,6 +98,12 @@ impl Default for Config {
 const FRAME_SLACK: usize = 2_048;
 
 impl Config {
+    /// The defaults, one block for all who set nothing.
+    pub(crate) fn defaults() -> Arc<Self> {
+        static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
+        Arc::clone(DEFAULTS.get_or_init(Arc::default))
+    }
+
     /// Refuses what cannot work, naming the knob to turn: first each by itself, then what does not go together.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let waits = [
@@ -176,60 +183,60 @@ macro_rules! config_setters {
     () => {
         /// How long connecting and HELLO may take together; at a server, HELLO alone. Default 10 s, more than zero.
         pub fn connect_timeout(mut self, limit: ::std::time::Duration) -> Self {
-            self.config.connect_timeout = limit;
+            ::std::sync::Arc::make_mut(&mut self.config).connect_timeout = limit;
             self
         }
 
         /// The time limit of calls made over this session whose method and caller set none. Default 30 s, more than
         /// zero; `None` lets them wait for ever. Pushes wait for room as long.
         pub fn timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
-            self.config.timeout = limit.into();
+            ::std::sync::Arc::make_mut(&mut self.config).timeout = limit.into();
             self
         }
 
         /// The longest that a handler may take, whatever the caller asked for. Default: no such limit; more than
         /// zero.
         pub fn max_timeout(mut self, limit: impl Into<Option<::std::time::Duration>>) -> Self {
-            self.config.max_timeout = limit.into();
+            ::std::sync::Arc::make_mut(&mut self.config).max_timeout = limit.into();
             self
         }
 
         /// Ping after so much silence, and take the other end for dead when `pong` more have passed without a
         /// byte. Default 20 s and 10 s; with an `idle` of zero it never pings, and a `pong` of zero is refused.
         pub fn keepalive(mut self, idle: ::std::time::Duration, pong: ::std::time::Duration) -> Self {
-            self.config.keepalive_idle = idle;
-            self.config.keepalive_pong = pong;
+            let config = ::std::sync::Arc::make_mut(&mut self.config);
+            (config.keepalive_idle, config.keepalive_pong) = (idle, pong);
             self
         }
 
         /// Take the other end for dead when it reads nothing for so long while there is something to write.
         /// Default 30 s, more than zero.
         pub fn write_stall(mut self, limit: ::std::time::Duration) -> Self {
-            self.config.write_stall = limit;
+            ::std::sync::Arc::make_mut(&mut self.config).write_stall = limit;
             self
         }
 
         /// The largest message, sent or received, in bytes. Default 4 MiB, 64 KiB to 2 GiB.
         pub fn max_message(mut self, bytes: usize) -> Self {
-            self.config.max_message = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).max_message = bytes;
             self
         }
 
         /// The largest piece in which a message travels, in bytes. Default 64 KiB, 16 KiB to 16 MiB.
         pub fn max_fragment(mut self, bytes: usize) -> Self {
-            self.config.max_fragment = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).max_fragment = bytes;
             self
         }
 
         /// How many calls the other end may have in flight here. Default 4,096, 64 to 1,048,576.
         pub fn max_in_flight(mut self, calls: u32) -> Self {
-            self.config.max_in_flight = calls;
+            ::std::sync::Arc::make_mut(&mut self.config).max_in_flight = calls;
             self
         }
 
         /// The most metadata that a call, reply or push may bring, in bytes. Default 16 KiB, 4 KiB to 16 MiB.
         pub fn max_metadata(mut self, bytes: usize) -> Self {
-            self.config.max_metadata = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).max_metadata = bytes;
             self
         }
 
@@ -237,7 +244,7 @@ macro_rules! config_setters {
         /// yet, a connection may hold; each counts 64 bytes more. Default 16 MiB, at least one largest message with
         /// its metadata.
         pub fn receive_budget(mut self, bytes: usize) -> Self {
-            self.config.receive_budget = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).receive_budget = bytes;
             self
         }
 
@@ -245,33 +252,33 @@ macro_rules! config_setters {
         /// 16 KiB to 1 GiB. One item may be larger, if the stream is read and empty. All of a connection's streams together
         /// may hold as much as this times `max_in_flight`.
         pub fn stream_credit(mut self, bytes: usize) -> Self {
-            self.config.stream_credit = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).stream_credit = bytes;
             self
         }
 
         /// How many bytes of pushes that no handler has taken yet a lane may hold; each counts 64 bytes more.
         /// Default 1 MiB, 16 KiB to 1 GiB. One push may be larger, if the lane is empty.
         pub fn lane_credit(mut self, bytes: usize) -> Self {
-            self.config.lane_credit = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).lane_credit = bytes;
             self
         }
 
         /// How many lanes of pushes the other end may use. Default 16, 4 to 65,536.
         pub fn max_lanes(mut self, lanes: u32) -> Self {
-            self.config.max_lanes = lanes;
+            ::std::sync::Arc::make_mut(&mut self.config).max_lanes = lanes;
             self
         }
 
         /// How many routes the other end may give a number. Default 1,024, 64 to 65,536; more are sent by name.
         pub fn max_bindings(mut self, routes: u32) -> Self {
-            self.config.max_bindings = routes;
+            ::std::sync::Arc::make_mut(&mut self.config).max_bindings = routes;
             self
         }
 
         /// How many bytes may wait to be written before new calls and pushes wait. Default 1 MiB, 16 KiB to 1 GiB.
         /// With 8 times as many, calls of the other end wait too.
         pub fn send_buffer(mut self, bytes: usize) -> Self {
-            self.config.send_buffer = bytes;
+            ::std::sync::Arc::make_mut(&mut self.config).send_buffer = bytes;
             self
         }
 
@@ -279,27 +286,28 @@ macro_rules! config_setters {
         /// counts 64 bytes more. Beyond that [`overflow`](Self::overflow) decides. Default 1,024 and 1 MiB; 1 to
         /// 1,048,576 and 16 KiB to 1 GiB. One push may be larger, if the queue is empty.
         pub fn push_queue(mut self, messages: usize, bytes: usize) -> Self {
-            self.config.push_queue = $crate::config::QueueLimits { messages, bytes };
+            ::std::sync::Arc::make_mut(&mut self.config).push_queue =
+                $crate::config::QueueLimits { messages, bytes };
             self
         }
 
         /// What becomes of pushes that are [queued](crate::Push::queue) when the queue is full. Default:
         /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
         pub fn overflow(mut self, policy: $crate::Overflow) -> Self {
-            self.config.overflow = policy;
+            ::std::sync::Arc::make_mut(&mut self.config).overflow = policy;
             self
         }
 
         /// Names a service that this end will call at the other: HELLO tells it, and
         /// [`compatibility`](Self::compatibility) compares.
         pub fn calls(mut self, service: &'static $crate::ServiceSpec) -> Self {
-            self.config.calls.push(service);
+            ::std::sync::Arc::make_mut(&mut self.config).calls.push(service);
             self
         }
 
         /// What to demand of the services that the other end announces. Default: nothing.
         pub fn compatibility(mut self, policy: $crate::Compatibility) -> Self {
-            self.config.compatibility = policy;
+            ::std::sync::Arc::make_mut(&mut self.config).compatibility = policy;
             self
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::context::{CallCore, Context};
 use crate::fallback::{ErasedFallback, ErasedFallbackPush};
@@ -29,7 +29,7 @@ use crate::{Caller, Fallback, FallbackPush, MethodKind, MethodSpec, Raw, RawCall
 #[must_use = "a router does nothing until a server or channel serves it"]
 pub struct Router(Arc<Routes>);
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Routes {
     routes: HashMap<&'static str, Target>,
     services: Vec<&'static ServiceSpec>,
@@ -81,13 +81,9 @@ impl std::error::Error for DuplicateRoute {}
 impl Router {
     /// Serves nothing: calls are answered UNIMPLEMENTED, pushes are dropped and counted.
     pub fn new() -> Self {
-        Self(Arc::new(Routes {
-            routes: HashMap::new(),
-            services: Vec::new(),
-            fallback: None,
-            fallback_push: None,
-            burns: Arc::default(),
-        }))
+        /// One block for all that serve nothing: most clients.
+        static NOTHING: OnceLock<Arc<Routes>> = OnceLock::new();
+        Self(Arc::clone(NOTHING.get_or_init(Arc::default)))
     }
 
     /// Serves a service, such as a generated `ChatServer`.
@@ -146,14 +142,23 @@ impl Router {
 
     /// What answers calls of routes that nobody serves: a closure, or an own [`Fallback`].
     pub fn fallback(mut self, fallback: impl Fallback) -> Self {
-        Arc::make_mut(&mut self.0).fallback = Some(Arc::new(fallback));
+        let routes = self.answer_unknown();
+        routes.fallback = Some(Arc::new(fallback));
         self
     }
 
     /// What takes pushes of routes that nobody serves: a closure, or an own [`FallbackPush`].
     pub fn fallback_push(mut self, fallback: impl FallbackPush) -> Self {
-        Arc::make_mut(&mut self.0).fallback_push = Some(Arc::new(fallback));
+        let routes = self.answer_unknown();
+        routes.fallback_push = Some(Arc::new(fallback));
         self
+    }
+
+    /// To have a fallback set, which has habits of its own.
+    fn answer_unknown(&mut self) -> &mut Routes {
+        let routes = Arc::make_mut(&mut self.0);
+        routes.burns = Arc::default();
+        routes
     }
 
     /// Passes all calls, streams and pushes of routes that nobody serves here on, undecoded, over one connection for all who

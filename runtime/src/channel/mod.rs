@@ -56,7 +56,7 @@ type Outcome = Option<Result<Session, Error>>;
 #[derive(Debug)]
 pub struct ChannelBuilder {
     uri: String,
-    config: Config,
+    config: Arc<Config>,
     router: Router,
 }
 
@@ -71,17 +71,17 @@ impl Channel {
 
     /// Settings for a channel to an address: `tcp://host:port`, or `unix:///path` with the feature `unix`.
     pub fn builder(uri: impl Into<String>) -> ChannelBuilder {
-        ChannelBuilder { uri: uri.into(), config: Config::default(), router: Router::new() }
+        ChannelBuilder { uri: uri.into(), config: Config::defaults(), router: Router::new() }
     }
 
     /// A channel to a router in this process, over memory, with the default settings: for tests and mocks. It serves
     /// nothing itself, so the router's handlers can neither call nor push back.
     pub fn in_memory(router: Router) -> Self {
-        Self::new(Endpoint::Memory(router), Config::default(), Router::new())
+        Self::new(Endpoint::Memory(router), Config::defaults(), Router::new())
     }
 
-    fn new(endpoint: Endpoint, config: Config, router: Router) -> Self {
-        let plan = Arc::new(Plan { endpoint, config: Arc::new(config), router });
+    fn new(endpoint: Endpoint, config: Arc<Config>, router: Router) -> Self {
+        let plan = Arc::new(Plan { endpoint, config, router });
         let (session, attempt) = (Lock::new(None), Lock::new(None));
         Self(Arc::new(Inner { plan, session, connected: Notify::new(), attempt }))
     }

@@ -34,7 +34,7 @@ use crate::{Error, Router, Session};
 #[derive(Debug)]
 pub struct Server {
     router: Router,
-    config: Config,
+    config: Arc<Config>,
     uris: Vec<String>,
     registry: Registry,
     max_connections: usize,
@@ -77,7 +77,7 @@ impl Server {
     pub fn new(router: Router) -> Self {
         Self {
             router,
-            config: Config::default(),
+            config: Config::defaults(),
             uris: Vec::new(),
             registry: Registry::new(),
             max_connections: 10_000,
@@ -109,7 +109,7 @@ impl Server {
     /// How long a shutdown waits for what was taken to finish, before it cuts. A `Proxy` waits as long for an upstream that
     /// drains, before it ends the connection of that one's client. Default 30 s.
     pub fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.config.drain_timeout = limit;
+        Arc::make_mut(&mut self.config).drain_timeout = limit;
         self
     }
 
@@ -128,7 +128,7 @@ impl Server {
         }
         let shared = Arc::new(Serving {
             router: self.router,
-            config: Arc::new(self.config),
+            config: self.config,
             sessions: Sessions::default(),
             registry: self.registry,
             max_connections: self.max_connections,

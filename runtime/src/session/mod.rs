@@ -139,7 +139,7 @@ impl Session {
 
     /// A session whose connection is over: what contexts without a connection have.
     pub(crate) fn none() -> Self {
-        let config = Arc::new(Config::default());
+        let config = Config::defaults();
         let mut conn = Connection::new(Role::Dialler, &config, Announced::default(), clock::now());
         conn.close("there is no connection");
         Self(Arc::new(Shared {
