@@ -338,3 +338,17 @@ pub(crate) const fn kind_word(kind: MethodKind) -> &'static str {
         MethodKind::Push => "push",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Raw, RawCall};
+
+    #[test]
+    fn routers_that_were_empty_share_nothing_that_was_added() {
+        let unknown = async |_: Context, _: RawCall| Ok::<Raw, Status>(Raw::default());
+        let [one, other] = [(); 2].map(|()| Router::new().fallback(unknown));
+        assert!(one.has_fallback() && other.has_fallback() && Router::new().is_empty());
+        assert!(!std::ptr::eq(one.burns("a.B/C"), other.burns("a.B/C")), "each has habits of its own");
+    }
+}
