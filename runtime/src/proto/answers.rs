@@ -32,6 +32,7 @@ impl Connection {
         if !self.replies_grant.charge(cost) {
             return Err(overdrawn("replies"));
         }
+        self.raise_replies();
         let refused = self.reply_refusal(&reply, total, is_stream);
         let Reply { status, block, message, .. } = reply;
         let message = match (message, status) {

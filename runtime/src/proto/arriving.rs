@@ -28,6 +28,7 @@ impl Connection {
         self.lanes.taken += u64::from(run.messages.count());
         let (lane, block, messages) = (run.lane, Bytes::new(), Messages::Run(run.messages));
         self.work.push(Work::Push(InboundPush { lane, route, block, messages }));
+        self.raise_lane(lane);
         Ok(())
     }
 
@@ -76,6 +77,7 @@ impl Connection {
                 self.work.push(Work::PushBegun(lane, serial));
             }
         }
+        self.raise_lane(lane);
         Ok(())
     }
 

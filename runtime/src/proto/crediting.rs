@@ -92,14 +92,23 @@ impl Connection {
     /// A call's request was handed on (wire 7.5).
     pub(crate) fn free_calls(&mut self, cost: u64) {
         self.calls_grant.free(cost);
+        self.raise_calls();
+    }
+
+    /// What was gathered goes to the peer when it is time: that may be when more has come, too.
+    pub(super) fn raise_calls(&mut self) {
         self.owed.calls |= self.calls_grant.raise_if_due();
+    }
+
+    pub(super) fn raise_replies(&mut self) {
+        self.owed.replies |= self.replies_grant.raise_if_due();
     }
 
     /// A reply is whole, or dropped (wire 7.5).
     pub(super) fn free_replies(&mut self, cost: u64) {
         if cost > 0 {
             self.replies_grant.free(cost);
-            self.owed.replies |= self.replies_grant.raise_if_due();
+            self.raise_replies();
         }
     }
 
@@ -107,9 +116,13 @@ impl Connection {
     pub(crate) fn push_handed_on(&mut self, lane: u32, cost: u64) {
         let Some(inn) = self.lanes.inn(lane) else { return };
         inn.grant.free(cost);
-        let grew = inn.grant.raise_if_due();
-        self.owe_lane(lane, grew);
+        self.raise_lane(lane);
         self.grant_large();
+    }
+
+    pub(super) fn raise_lane(&mut self, lane: u32) {
+        let grew = self.lanes.inn(lane).is_some_and(|inn| inn.grant.raise_if_due());
+        self.owe_lane(lane, grew);
     }
 
     /// BLOCKED for a stream.

@@ -115,10 +115,12 @@ impl Connection {
 
     /// Something came for the reader of this stream.
     pub(super) fn readable(&mut self, id: CallId) {
-        let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
-        if inn.is_some_and(|inn| std::mem::take(&mut inn.waits)) {
+        let Some(inn) = self.stream_of(id).and_then(|stream| stream.inn.as_mut()) else { return };
+        let (waits, grew) = (std::mem::take(&mut inn.waits), inn.grant.raise_if_due());
+        if waits {
             self.events.push_back(Event::Readable(id));
         }
+        self.owe_stream(id, grew);
     }
 
     /// Many items as one. What concerns one of them alone is left to those who take each.

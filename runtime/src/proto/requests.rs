@@ -36,6 +36,7 @@ impl Connection {
         if !self.calls_grant.charge(cost) {
             return Err(overdrawn("calls"));
         }
+        self.raise_calls();
         if let Some(why) = self.call_refusal(&call, total) {
             self.refuse_call(&call, cost, why);
             return Ok(());

@@ -97,6 +97,33 @@ fn what_is_no_longer_held_is_given_back_before_half_is_spent() {
     }
 }
 
+/// A raise that could be gathered when its message was handed on, and no longer when the next has come, which is held.
+#[test]
+fn what_was_gathered_is_told_when_less_than_half_is_unspent() {
+    let mut raw = ready();
+    raw.say(call(1, whole(16_000)));
+    assert_eq!(raw.heard(), [], "gathered");
+    raw.say(call(2, first(1, 60_000)));
+    assert_eq!(raw.heard(), [credit(Scope::Calls, FIRST + 64 + NAME + 16_000)], "7.5");
+
+    let mut raw = ready();
+    let (a, b) = (raw.end.call(Ask::of(8)), raw.end.call(Ask::of(8)));
+    raw.heard();
+    raw.say(reply(ours(a), whole(16_000)));
+    assert_eq!(raw.heard(), [], "gathered");
+    raw.say(reply(ours(b), first(1, 60_000)));
+    assert_eq!(raw.heard(), [credit(Scope::Replies, FIRST + 64 + 16_000)], "7.5");
+
+    let mut raw = Raw::new(&Config { lane_credit: 65_536, ..small() });
+    raw.say(push(0, whole(16_000)));
+    assert_eq!(raw.heard(), [], "gathered");
+    raw.end.takes_pushes = false;
+    raw.say(push(0, whole(16_000)));
+    assert_eq!(raw.heard(), [], "half is unspent");
+    raw.say(push(0, whole(1_000)));
+    assert_eq!(raw.heard(), [credit(Scope::Lane(0), 65_536 + 64 + NAME + 16_000)], "7.5");
+}
+
 #[test]
 fn while_the_peer_waits_every_raise_is_given_at_once() {
     let mut raw = ready();

@@ -83,6 +83,27 @@ fn a_single_stream_stops_at_its_credit_to_the_byte_and_goes_on_when_it_is_read()
     }
 }
 
+/// The reader takes half of it, and stops: the rest of what may be sent is not all that its sender has.
+#[test]
+fn what_was_gathered_is_told_when_less_than_half_is_unspent() {
+    let mut pair = Pair::new(&config(64));
+    pair.b.handler = Handler::Wait;
+    let key = pair.a.open_stream(Shape::Bidi, 1, 0, None).expect("there is room");
+    pair.drive();
+    let theirs = pair.b.calls[0].stream.expect("it has streams");
+    let total = |pair: &mut Pair| pair.b.conn.stream(theirs).unwrap().inn.as_ref().unwrap().grant.total();
+    for _ in 0..8 {
+        assert!(matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
+    }
+    pair.drive();
+    assert!(matches!(pair.b.read(theirs, &mut VecDeque::new()), Read::Items(_)));
+    pair.b.give_back(theirs, FIRST as u64 / 2);
+    assert_eq!(total(&mut pair), FIRST as u64, "half is unspent");
+    assert!(matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
+    pair.drive();
+    assert_eq!(total(&mut pair), FIRST as u64 / 2 * 3, "7.5");
+}
+
 /// Large items are lent for one after the other, and only to who reads.
 #[test]
 fn of_a_thousand_that_offer_more_than_their_credit_only_who_reads_is_lent_it() {
