@@ -240,7 +240,9 @@ impl Connection {
             let status = if not_run { status.not_run() } else { status };
             self.call_answered(number, Answer::Local(status));
         }
-        for number in self.serving.end() {
+        let (running, cost) = self.serving.end();
+        self.free_calls(cost);
+        for number in running {
             let id = CallId::new(self.role.other(), number);
             self.events.push_back(Event::Stopped(id, Stop::Cancelled));
         }

@@ -189,12 +189,19 @@ impl Serving {
         }
     }
 
-    /// The connection ended: no call is open any more. The numbers of those whose handlers still have to be told.
-    pub(crate) fn end(&mut self) -> Vec<u32> {
+    /// The connection ended: no call is open any more. The numbers of those whose handlers still have to be told; and what was
+    /// held of calls that will have none.
+    pub(crate) fn end(&mut self) -> (Vec<u32>, u64) {
         self.busy = 0;
         let slots = std::mem::take(&mut self.slots);
+        let costs = slots.iter().map(|served| match &served.state {
+            ServedState::Receiving(request) => request.cost,
+            ServedState::Held(call) => call.cost,
+            _ => 0,
+        });
+        let cost = costs.sum();
         let numbered = slots.iter().enumerate();
         let running = numbered.filter(|(_, served)| served.is_running() && served.stopped.is_none());
-        running.map(|(index, _)| index as u32 + 1).collect()
+        (running.map(|(index, _)| index as u32 + 1).collect(), cost)
     }
 }

@@ -4,7 +4,9 @@
 mod idle;
 mod large;
 mod queued;
+mod raw;
 mod streams;
+mod unread;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -195,6 +197,7 @@ fn memory_is_bounded_and_a_call_costs_few_allocations() {
     current(idle::connections_that_rest_hold_little());
     current(large::a_large_message_has_room_made_for_it_only_where_it_is_read());
     streams::streams_hold_what_they_were_granted();
+    unread::what_nobody_takes_is_bounded();
     current(queued::a_push_to_many_costs_few_allocations());
     current(queued::receivers_that_do_not_read_hold_no_more_than_their_bound());
 }

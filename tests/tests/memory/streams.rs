@@ -2,20 +2,17 @@
 //! docs/architecture.md prints.
 
 use std::future::pending;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use protocall::{Channel, Code, Context, RecvStream, Router, SendStream, Server, Status};
 use protocall_tests::proto::echo::v1::{Echo, EchoClient, EchoReply, EchoRequest, EchoServer, RepeatRequest};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::LIVE;
+use super::raw::{CONNECTION, NO_PINGS, Raw, Taken, frame, hello_to, live, settle};
 
 /// The most that an idle stream costs, at each end: its handler and the task of that included.
 const IDLE: usize = 1 << 10;
-/// What an end holds beside its streams: read and write buffers, tables, the stream of bytes between the ends.
-const CONNECTION: usize = 2 << 20;
 /// The smallest credit that can be set.
 const SMALL: usize = 16 << 10;
 
@@ -70,35 +67,8 @@ impl Echo for Host {
     }
 }
 
-/// A raw peer answers no pings, and a machine may be so slow that it would be taken for dead.
-const NO_PINGS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(1));
-
-fn live() -> usize {
-    LIVE.load(Ordering::Relaxed)
-}
-
 fn served(host: Host) -> Router {
     Router::new().add(EchoServer::new(host))
-}
-
-/// Lets everything run that can.
-async fn settle() {
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-    }
-}
-
-fn frame(kind: u8, flags: u8, id: u32, body: &[u8]) -> Vec<u8> {
-    let length = (6 + body.len()) as u32;
-    [&length.to_be_bytes()[..], &[kind, flags], &id.to_be_bytes(), body].concat()
-}
-
-/// A HELLO that lets calls up to this number in, whatever they cost.
-fn hello(in_flight: u32) -> Vec<u8> {
-    let settings =
-        [&b"pCal\x01\0\0\x03\0\0\0\x04"[..], &in_flight.to_be_bytes(), b"\0\x04\0\0\0\x08", &[0xff; 8]]
-            .concat();
-    frame(0x01, 0, 0, &settings)
 }
 
 /// CALL of `Converse`, by name.
@@ -107,49 +77,16 @@ fn open(id: u32) -> Vec<u8> {
     frame(0x10, 0x60, id, &[&(ROUTE.len() as u16).to_be_bytes()[..], ROUTE].concat())
 }
 
-/// A server's end towards a peer that is not ours.
-struct Raw {
-    peer: DuplexStream,
-    session: protocall::Session,
-    serving: tokio::task::JoinHandle<()>,
-    before: usize,
-}
-
-impl Raw {
-    async fn new(host: Host, server: impl FnOnce(Server) -> Server) -> Self {
-        let (never, pong) = NO_PINGS;
-        let bound = server(Server::new(served(host)).keepalive(never, pong)).bind().await.unwrap();
-        let handle = bound.handle();
-        let serving = tokio::spawn(bound.serve());
-        settle().await;
-        let before = live();
-        let (mut peer, ours) = tokio::io::duplex(64 << 10);
-        let session = handle.serve_over(ours).unwrap();
-        peer.write_all(&hello(1 << 20)).await.unwrap();
-        Self { peer, session, serving, before }
+/// Opens so many streams, and waits until their handlers run.
+async fn open_streams(raw: &mut Raw, streams: u32) {
+    raw.say(&hello_to(1 << 20)).await;
+    for id in 1..=streams {
+        raw.say(&open(id)).await;
     }
-
-    /// Opens so many streams, and waits until their handlers run.
-    async fn open(&mut self, streams: u32) {
-        for id in 1..=streams {
-            self.peer.write_all(&open(id)).await.unwrap();
-        }
-        while self.session.stats().streams < streams as usize {
-            tokio::task::yield_now().await;
-        }
-        settle().await;
+    while raw.session.stats().streams < streams as usize {
+        tokio::task::yield_now().await;
     }
-
-    fn held(&self) -> usize {
-        live().saturating_sub(self.before)
-    }
-
-    async fn end(self) {
-        drop(self.peer);
-        self.session.closed().await;
-        self.serving.abort();
-        let _ = self.serving.await;
-    }
+    settle().await;
 }
 
 /// Of our server with a raw client, then of both ends: the rest is the client's.
@@ -157,8 +94,8 @@ async fn idle_streams_cost_little() {
     const MANY: u32 = 10_000;
     tokio::time::pause();
     let most = |s: Server| s.max_in_flight(MANY);
-    let mut raw = Raw::new(Host::Reads, most).await;
-    raw.open(MANY).await;
+    let mut raw = Raw::new(served(Host::Reads), most).await;
+    open_streams(&mut raw, MANY).await;
     // What the connection keeps while it has traffic is no stream's.
     super::idle::rest().await;
     let server = raw.held() / MANY as usize;
@@ -246,8 +183,8 @@ async fn streams_that_nobody_reads_hold_their_credit(streams: usize, credit: usi
 /// Items of so many bytes, each behind padding that fills a read buffer, so long as credit is there.
 async fn padded_items_keep_no_buffers_alive(host: Host, item: &[Vec<u8>], cost: usize) {
     const STREAMS: u32 = 64;
-    let mut raw = Raw::new(host, |s| s.stream_credit(SMALL)).await;
-    raw.open(STREAMS).await;
+    let mut raw = Raw::new(served(host), |s| s.stream_credit(SMALL)).await;
+    open_streams(&mut raw, STREAMS).await;
     let padding = frame(0x80, 0, 0, &[0; 60 << 10]).repeat(2);
     let times = (SMALL / cost).min(16);
     for _ in 0..times {
@@ -276,31 +213,22 @@ async fn padded_items_keep_no_buffers_alive(host: Host, item: &[Vec<u8>], cost: 
 async fn the_wire_carries_no_more_than_was_granted(streams: u32) {
     const INITIAL: usize = 16_384;
     let (mut peer, ours) = tokio::io::duplex(64 << 10);
-    peer.write_all(&hello(streams)).await.unwrap();
+    peer.write_all(&hello_to(streams)).await.unwrap();
     let (never, pong) = NO_PINGS;
     let builder = Channel::builder("tcp://memory:1").keepalive(never, pong);
     let client = EchoClient::new(builder.connect_over(ours).await.unwrap());
     let reads = tokio::spawn(async move {
         let mut spent = vec![0; streams as usize + 1];
         let mut blocked = vec![false; streams as usize + 1];
-        let mut bytes = Vec::new();
+        let mut taken = Taken::default();
         while blocked.iter().filter(|blocked| **blocked).count() < streams as usize {
-            assert!(peer.read_buf(&mut bytes).await.unwrap() > 0);
-            let mut at = 0;
-            while bytes.len() >= at + 10 {
-                let length = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-                let id = u32::from_be_bytes(bytes[at + 6..at + 10].try_into().unwrap()) as usize;
-                if bytes.len() < at + 4 + length {
-                    break;
-                }
-                match bytes[at + 4] {
-                    0x12 => spent[id] += 64 + length - 6,
+            for (kind, _, id, body) in taken.more(&mut peer).await {
+                match kind {
+                    0x12 => spent[id] += 64 + body.len(),
                     0x09 => blocked[id] = true,
                     _ => {}
                 }
-                at += 4 + length;
             }
-            bytes.drain(..at);
         }
         spent
     });
@@ -325,8 +253,8 @@ async fn the_wire_carries_no_more_than_was_granted(streams: u32) {
 
 /// What overdraws is cut off, and nothing of it is left.
 async fn who_overdraws_is_cut_off() {
-    let mut raw = Raw::new(Host::Ignores, |s| s.stream_credit(SMALL)).await;
-    raw.open(2).await;
+    let mut raw = Raw::new(served(Host::Ignores), |s| s.stream_credit(SMALL)).await;
+    open_streams(&mut raw, 2).await;
     let item = frame(0x12, 0, 1, &[0; 1_000]);
     for _ in 0..=SMALL / 1_064 {
         let _ = raw.peer.write_all(&item).await;
