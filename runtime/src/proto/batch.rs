@@ -1,8 +1,8 @@
 //! What the driver writes at once. Filled by the [outbox](super::outbox), written by the driver, by and by.
 
-use std::collections::VecDeque;
-
 use bytes::{Buf, Bytes, BytesMut};
+
+use super::seldom::Seldom;
 
 /// Frames in the order in which the transport must get them. The driver owns one and has it refilled.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Batch {
     /// So much of it was written. Bytes that were taken off its front would not be room again before it is full.
     written: usize,
     /// Those of large messages, behind them.
-    pub(super) fragments: VecDeque<Bytes>,
+    pub(super) fragments: Seldom<Bytes>,
 }
 
 impl Batch {

@@ -80,7 +80,7 @@ impl Connection {
                 let grew = inn.grant.want(wanted.total);
                 if inn.grant.is_wanted() && !inn.asks {
                     inn.asks = true;
-                    self.asking.push_back(Asker::Lane(lane));
+                    self.asking.used().push_back(Asker::Lane(lane));
                 }
                 self.owe_lane(lane, grew);
                 self.grant_large();
@@ -141,7 +141,7 @@ impl Connection {
         let inn = self.stream_of(id).and_then(|stream| stream.inn.as_mut());
         let Some(inn) = inn.filter(|inn| open && inn.waits && inn.grant.is_wanted()) else { return };
         if !std::mem::replace(&mut inn.asks, true) {
-            self.asking.push_back(Asker::Stream(id));
+            self.asking.used().push_back(Asker::Stream(id));
         }
         self.grant_large();
     }
@@ -213,7 +213,7 @@ impl Connection {
             let Some(asker) = self.asking.pop_front() else { break };
             let Some(Asks { grant, asks, under_way, reads, overhead }) = self.asker(asker) else { continue };
             if grant.is_wanted() && reads && (grant.held() > 0 || under_way) {
-                self.asking.push_back(asker);
+                self.asking.used().push_back(asker);
                 continue;
             }
             // Who does not read asks again when it does.

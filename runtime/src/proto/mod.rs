@@ -13,7 +13,7 @@
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
-//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` `transit` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way |
+//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` `transit` `seldom` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way, queues that most never use |
 
 mod account;
 mod answers;
@@ -43,6 +43,7 @@ mod replying;
 mod requests;
 mod resting;
 mod routes;
+mod seldom;
 mod sending;
 mod serving;
 mod stream;
@@ -86,6 +87,7 @@ pub(crate) use self::placing::Place;
 pub(crate) use self::pushing::{PushRoom, Pushing};
 pub(crate) use self::reading::Read;
 pub(crate) use self::replying::{ReplyRoom, Terminal, stop_status};
+pub(crate) use self::seldom::Seldom;
 pub(crate) use self::sending::ItemRoom;
 pub(crate) use self::stream::{Half, StreamKey};
 pub(crate) use self::table::lengthen;
@@ -110,7 +112,7 @@ pub(crate) struct Connection {
     replies_grant: Grant,
     calling: Calling,
     serving: Serving,
-    replies_waiting: VecDeque<WaitingReply>,
+    replies_waiting: Seldom<WaitingReply>,
     /// What small replies cost that passed the first large one of them.
     replies_passed: u64,
     lanes: Lanes,
@@ -128,9 +130,9 @@ pub(crate) struct Connection {
     pong_owed: Option<u64>,
     owed: Owed,
     /// Calls that wait until what we have to write leaves (wire 7.11).
-    held: VecDeque<u32>,
+    held: Seldom<u32>,
     /// Lanes and streams that wait for a large grant, in the order of asking.
-    asking: VecDeque<Asker>,
+    asking: Seldom<Asker>,
     /// The one that was given it last (wire 7.8).
     turn: Option<Asker>,
     /// Streams that were ever begun.
@@ -166,7 +168,7 @@ impl Connection {
             replies_grant: Grant::new(initial.replies_credit),
             calling: Calling::new(initial.in_flight_limit),
             serving: Serving::new(initial.in_flight_limit),
-            replies_waiting: VecDeque::new(),
+            replies_waiting: Seldom::default(),
             replies_passed: 0,
             lanes: Lanes::new((initial.lanes, initial.lane_credit), (initial.lanes, initial.lane_credit)),
             routes: Routes::new(initial.bindings, initial.bindings),
@@ -180,8 +182,8 @@ impl Connection {
             pinged: 0,
             pong_owed: None,
             owed: Owed::default(),
-            held: VecDeque::new(),
-            asking: VecDeque::new(),
+            held: Seldom::default(),
+            asking: Seldom::default(),
             turn: None,
             streams_begun: 0,
             items_begun: 0,

@@ -2,12 +2,12 @@
 //! frames as they were encoded in place, then large messages a fragment each in turn. Filled by the machine,
 //! emptied into the driver's batch.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
 use super::batch::Batch;
+use super::seldom::Seldom;
 use crate::frame::{
     CallHead, CallId, FragmentHead, FragmentOf, ItemHead, Outline, PushHead, ReplyHead, RouteRef,
     withdraw_all,
@@ -83,9 +83,9 @@ pub(crate) struct Outbox {
     small: BytesMut,
     /// Calls whose CALL lies in `small`, and where it ends there.
     fresh: Vec<(CallId, usize)>,
-    large: VecDeque<Large>,
+    large: Seldom<Large>,
     /// Of which nothing more can leave before more has come.
-    waiting: Vec<Large>,
+    waiting: Seldom<Large>,
     /// Bytes of both.
     large_bytes: usize,
     /// All bytes that ever went into a batch.
@@ -165,8 +165,7 @@ impl Outbox {
     /// More has come of a large message. False: it is not to leave any more.
     pub(crate) fn feed(&mut self, (of, serial): (FragmentOf, u64), bytes: Bytes) -> bool {
         if let Some(at) = self.waiting.iter().position(|large| large.is(of, serial)) {
-            let large = self.waiting.swap_remove(at);
-            self.large.push_back(large);
+            self.large.used().extend(self.waiting.remove(at));
         }
         let Some(large) = self.large.iter_mut().find(|large| large.is(of, serial)) else { return false };
         self.large_bytes += bytes.len();
@@ -176,7 +175,10 @@ impl Outbox {
 
     /// Whether a message is on its way that is not whole here.
     pub(crate) fn awaits(&self, (of, serial): (FragmentOf, u64)) -> bool {
-        self.waiting.iter().chain(&self.large).any(|large| large.is(of, serial) && large.message.is_coming())
+        self.waiting
+            .iter()
+            .chain(self.large.iter())
+            .any(|large| large.is(of, serial) && large.message.is_coming())
     }
 
     /// The frame from `start` to the end of `small` is a CALL.
@@ -203,7 +205,7 @@ impl Outbox {
             return;
         }
         self.large_bytes += large.message.held();
-        self.large.push_back(large);
+        self.large.used().push_back(large);
     }
 
     /// Takes a large CALL back. True: not a byte of it had left.
@@ -228,9 +230,9 @@ impl Outbox {
 
     fn remove(&mut self, matches: impl Fn(&Large) -> bool) -> Option<Large> {
         let large = match self.waiting.iter().position(&matches) {
-            Some(at) => self.waiting.swap_remove(at),
-            None => self.large.iter().position(matches).and_then(|at| self.large.remove(at))?,
-        };
+            Some(at) => self.waiting.remove(at),
+            None => self.large.iter().position(matches).and_then(|at| self.large.remove(at)),
+        }?;
         self.large_bytes -= large.message.held();
         Some(large)
     }
@@ -295,7 +297,7 @@ impl Outbox {
         let mut frame = BytesMut::new();
         encode(&mut frame);
         self.handed_over += frame.len() as u64;
-        batch.fragments.push_back(frame.freeze());
+        batch.fragments.used().push_back(frame.freeze());
     }
 
     fn fill_fragments(
@@ -325,15 +327,16 @@ impl Outbox {
             self.handed_over += (heads.len() + bytes) as u64;
             self.large_bytes -= bytes;
             // Of one that was fed nothing there is nothing to write.
-            batch.fragments.extend((!heads.is_empty()).then(|| heads.split().freeze()));
-            large.message.move_to(&mut batch.fragments, bytes);
+            let fragments = batch.fragments.used();
+            fragments.extend((!heads.is_empty()).then(|| heads.split().freeze()));
+            large.message.move_to(fragments, bytes);
             if large.message.is_empty() {
                 left.push(large.what.ended(self.handed_over));
             } else if large.message.held() == 0 {
-                self.waiting.push(large);
+                self.waiting.used().push_back(large);
             } else {
                 let at = self.large.len().min(IN_TURN - 1);
-                self.large.insert(at, large);
+                self.large.used().insert(at, large);
             }
         }
         filled as u64

@@ -141,9 +141,9 @@ impl Connection {
         let cost = terminal.cost();
         if !self.replies_waiting.is_empty() && self.passes_replies(cost) {
             self.replies_passed += cost;
-            self.replies_waiting.push_front(WaitingReply { number, terminal });
+            self.replies_waiting.used().push_front(WaitingReply { number, terminal });
         } else {
-            self.replies_waiting.push_back(WaitingReply { number, terminal });
+            self.replies_waiting.used().push_back(WaitingReply { number, terminal });
         }
         self.pump_replies();
     }
@@ -356,7 +356,7 @@ impl Connection {
         let terminal = Terminal::Message { block: large.block, message: large.message };
         self.replies_account.refund(terminal.cost());
         let terminal = Terminal::status(status, Bytes::new());
-        self.replies_waiting.push_front(WaitingReply { number, terminal });
+        self.replies_waiting.used().push_front(WaitingReply { number, terminal });
         self.pump_replies();
     }
 

@@ -94,7 +94,7 @@ impl Connection {
         let number = call.id.number();
         if let Some(served) = self.serving.open(number) {
             served.state = ServedState::Held(Box::new(call));
-            self.held.push_back(number);
+            self.held.used().push_back(number);
         }
     }
 

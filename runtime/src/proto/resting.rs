@@ -18,9 +18,9 @@ impl Connection {
         self.wheel.shrink();
         shrink_queue(&mut self.events);
         shrink_queue(&mut self.answered);
-        shrink_queue(&mut self.held);
-        shrink_queue(&mut self.replies_waiting);
-        shrink_queue(&mut self.asking);
+        self.held.shrink();
+        self.replies_waiting.shrink();
+        self.asking.shrink();
         for list in [&mut self.unstamped, &mut self.owed.lanes] {
             if list.is_empty() {
                 *list = Vec::new();

@@ -344,3 +344,12 @@ impl Drop for Driver {
         self.shared.settle(&mut todo);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_driver_and_what_tokio_has_beside_it_fit_into_a_block_of_512_bytes() {
+        // It is of a multiple of 128, and each connection has one.
+        assert!(size_of::<super::Driver>() <= 400, "{} bytes", size_of::<super::Driver>());
+    }
+}

@@ -1,6 +1,5 @@
 //! What the driver reads: bytes, and the frames in them.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
@@ -12,7 +11,7 @@ use tokio::io::ReadBuf;
 
 use super::pipe::Pipe;
 use crate::frame::{Decoder, Frame, FrameError, Scope};
-use crate::proto::{Connection, Place};
+use crate::proto::{Connection, Place, Seldom};
 
 /// Read into by a connection without traffic, on the stack: what comes is then copied to where it just fits.
 const LITTLE: usize = 4 << 10;
@@ -30,13 +29,13 @@ const PLACED_READS: u32 = 4;
 pub(super) struct Input {
     decoder: Decoder,
     buffer: BytesMut,
-    /// Where the next bytes belong, if that is elsewhere.
-    place: Option<Place>,
+    /// Where the next bytes belong, if that is elsewhere; boxed, since most are small.
+    place: Option<Box<Place>>,
     /// How many reads more are small ones.
     placed: u32,
     /// Handles of no length on buffers that messages shared when they were full. Asked of the allocator each time, they
     /// would be given back to the system and faulted in anew.
-    shared: VecDeque<BytesMut>,
+    shared: Seldom<BytesMut>,
     frames: Vec<Frame>,
     /// Boxed, since it happens once.
     broken: Option<Box<FrameError>>,
@@ -85,7 +84,7 @@ impl Input {
             buffer: BytesMut::new(),
             place: None,
             placed: 0,
-            shared: VecDeque::new(),
+            shared: Seldom::default(),
             frames: Vec::new(),
             broken: None,
         }
@@ -161,7 +160,7 @@ impl Input {
     pub(super) fn find_place(&mut self, conn: &mut Connection) {
         if let Some((of, left)) = self.decoder.body() {
             if self.buffer.is_empty() {
-                self.place = conn.lend_place(of, left);
+                self.place = conn.lend_place(of, left).map(Box::new);
             }
         }
     }
@@ -179,7 +178,7 @@ impl Input {
 
     /// Messages that are still held share the buffer: one whose messages have all gone takes its place, or a new one.
     fn renew(&mut self, capacity: usize) {
-        let free = (0..self.shared.len()).rev().find(|at| self.shared[*at].try_reclaim(capacity));
+        let free = self.shared.iter_mut().rposition(|shared| shared.try_reclaim(capacity));
         let buffer = free.and_then(|at| self.shared.remove(at));
         let mut buffer = buffer.unwrap_or_else(|| BytesMut::with_capacity(capacity));
         buffer.extend_from_slice(&self.buffer);
@@ -188,7 +187,7 @@ impl Input {
         if self.shared.len() == SHARED {
             self.shared.pop_front();
         }
-        self.shared.push_back(shared);
+        self.shared.used().push_back(shared);
     }
 
     /// Parses at most so many frames. True: there may be more.
@@ -221,7 +220,7 @@ impl Input {
     #[inline]
     pub(super) fn tell(&mut self, conn: &mut Connection, now: Instant) {
         if let Some(place) = self.place.take() {
-            conn.handle_placed(place);
+            conn.handle_placed(*place);
         }
         for frame in self.frames.drain(..) {
             conn.handle_frame(now, frame);
@@ -233,7 +232,7 @@ impl Input {
 
     /// Gives memory back: nothing is going on.
     pub(super) fn shrink(&mut self) {
-        (self.frames, self.shared) = (Vec::new(), VecDeque::new());
+        (self.frames, self.shared) = (Vec::new(), Seldom::default());
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }

@@ -17,7 +17,7 @@ const STREAM: usize = 1 << 10;
 /// What tokio takes for those once they were full: a buffer grows to the next larger size. It counts, though it is the test's.
 const STREAMS: usize = 2 * STREAM + 104;
 /// The most that both ends of one hold when they rest, with the streams. Tasks, drivers and sessions are most of it.
-const BOTH_ENDS: usize = 6_500 + STREAMS;
+const BOTH_ENDS: usize = 6_000 + STREAMS;
 /// What an end may keep that has traffic, for the next calls: far more than this test makes it keep.
 const WITH_TRAFFIC: usize = 4 << 20;
 

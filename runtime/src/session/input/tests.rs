@@ -1,5 +1,6 @@
 //! What is read lands where it belongs, however it comes.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, join, sink};
