@@ -19,10 +19,26 @@ pub mod encoding {
         /// A field.
         #[inline]
         pub fn encode(tag: u32, value: &impl BytesAdapter, buf: &mut impl BufMut) {
-            encode_key(tag, WireType::LengthDelimited, buf);
-            encode_varint(value.len() as u64, buf);
-            if !links::link(value, buf) {
-                value.append_to(buf);
+            put_head(tag, value.len(), buf);
+            match links::small(value) {
+                // What is appended is a handle of its own, which is counted in and out again.
+                Some(bytes) => buf.put_slice(bytes),
+                None if links::link(value, buf) => {}
+                None => value.append_to(buf),
+            }
+        }
+
+        /// What stands ahead of a field's bytes: at once, if it is as short as most are.
+        #[inline]
+        fn put_head(tag: u32, len: usize, buf: &mut impl BufMut) {
+            const ONE_BYTE: u32 = 0x80;
+            let key = tag << 3 | WireType::LengthDelimited as u32;
+            match (u8::try_from(key), u8::try_from(len)) {
+                (Ok(key), Ok(len)) if u32::from(key | len) < ONE_BYTE => buf.put_slice(&[key, len]),
+                _ => {
+                    encode_key(tag, WireType::LengthDelimited, buf);
+                    encode_varint(len as u64, buf);
+                }
             }
         }
 

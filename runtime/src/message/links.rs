@@ -111,6 +111,13 @@ fn count(len: usize, value: &dyn Any) {
     }
 }
 
+/// The bytes of a field's value, if they are too few to be linked.
+#[inline]
+pub(super) fn small(value: &impl Any) -> Option<&[u8]> {
+    let value: &dyn Any = value;
+    value.downcast_ref().filter(|bytes: &&Bytes| bytes.len() < LEAST).map(|bytes| &bytes[..])
+}
+
 /// Links a field's value behind what is written to `out`, if it is large and `out` is what its message is encoded to.
 #[inline]
 pub(super) fn link<B: BufMut>(value: &impl Any, out: &B) -> bool {

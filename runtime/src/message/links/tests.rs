@@ -190,3 +190,18 @@ fn a_message_that_nobody_links_is_written_whole() {
     message.encode(&mut out);
     assert_eq!(out, ::prost::Message::encode_to_vec(&message)[..]);
 }
+
+#[test]
+fn a_field_of_any_number_and_length_has_the_bytes_of_prosts_own_function() {
+    for tag in [1, 15, 16, 2_047, 2_048, (1 << 29) - 1] {
+        for len in [0, 1, 127, 128, LEAST - 1, LEAST] {
+            let (body, mut ours, mut theirs) = (bytes(len), Vec::new(), Vec::new());
+            prost::encoding::bytes::encode(tag, &body, &mut ours);
+            ::prost::encoding::bytes::encode(tag, &body, &mut theirs);
+            assert!(ours == theirs, "number {tag}, {len} bytes");
+            prost::encoding::bytes::encode(tag, &body.to_vec(), &mut ours);
+            ::prost::encoding::bytes::encode(tag, &body.to_vec(), &mut theirs);
+            assert!(ours == theirs, "number {tag}, {len} bytes in a vector");
+        }
+    }
+}
