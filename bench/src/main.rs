@@ -5,6 +5,7 @@ mod cargo;
 mod cases;
 mod chart;
 mod compare;
+mod cores;
 mod count;
 mod grow;
 mod growth;

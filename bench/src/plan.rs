@@ -7,7 +7,7 @@ use crate::cases::{Case, seconds, shortest_ms};
 use crate::peers::{Peer, ROUTES};
 use crate::progress::{Progress, clock};
 use crate::row::Row;
-use crate::{Error, How, machine, process};
+use crate::{Error, How, cores, machine, process};
 
 /// How often, and how long.
 pub struct Times {
@@ -112,8 +112,9 @@ impl Plan {
             for run in 1..=self.runs(case) {
                 for (built, samples) in &mut samples {
                     progress.now(&format!("{} {} run {run}", case.name, built.peer.name));
+                    let apart_ns = cores::apart();
                     match process::run(&built.program, &case.job) {
-                        Ok(sample) => samples.push(sample),
+                        Ok(sample) => samples.push(Sample { apart_ns, ..sample }),
                         Err(error) => {
                             failures.push(format!("{} {} run {run}: {error}", case.name, built.peer.name))
                         }

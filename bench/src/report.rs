@@ -98,6 +98,7 @@ fn table(rows: &[&Row]) -> String {
         "segments",
         "server MiB",
         "others",
+        "apart ns",
         "KiB/conn",
         "client KiB/conn",
     ];
@@ -127,6 +128,7 @@ fn table(rows: &[&Row]) -> String {
             number(row.segments_per_call),
             number(Some(row.server_rss_kib as f64 / 1024.0)),
             number(row.others_cores),
+            number(row.apart_ns),
             number(row.kib_per_connection),
             number(row.client_kib_per_connection),
         ]);

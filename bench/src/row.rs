@@ -28,6 +28,8 @@ pub struct Row {
     pub server_rss_kib: u64,
     /// Cores that something else used meanwhile: above a tenth or so, the rates are not to be trusted.
     pub others_cores: Option<f64>,
+    /// How far apart the two cores were, in nanoseconds to the other and back: where this changes, so do rates.
+    pub apart_ns: Option<f64>,
     /// Of the load beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside_rps: Option<f64>,
@@ -67,6 +69,7 @@ impl Row {
             segments_per_call: per_call(|s| s.segments as f64),
             server_rss_kib: median(&|s| Some(s.server_rss_kib as f64)).unwrap_or(0.0) as u64,
             others_cores: median(&|s| (s.seconds > 0.0).then(|| s.others_cpu_s / s.seconds)),
+            apart_ns: median(&|s| s.apart_ns),
             beside_rps: median(&|s| (s.beside > 0).then(|| s.beside as f64 / s.seconds)),
             kib_per_connection: median(&|s| s.kib_per_connection.map(|[server, _]| server)),
             client_kib_per_connection: median(&|s| s.kib_per_connection.map(|[_, client]| client)),

@@ -127,6 +127,8 @@ pub struct Sample {
     pub segments: u64,
     /// CPU that neither process used: how much the machine did beside.
     pub others_cpu_s: f64,
+    /// How far apart the two cores were, in nanoseconds, just before: by who has the run done.
+    pub apart_ns: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
