@@ -73,7 +73,7 @@ impl Connection {
         let charged = self.replies_grant.charge(cost);
         debug_assert!(charged, "it was looked at above");
         self.free_replies(cost);
-        self.wheel.clear(number * 2);
+        self.deadlines.clear(number * 2);
         self.answered.push_back(number);
         true
     }

@@ -261,7 +261,7 @@ impl Connection {
         self.pong_owed = None;
         self.owed = super::Owed::default();
         self.farewell.intent = None;
-        self.wheel.clear_all();
+        self.deadlines.clear_all();
     }
 
     /// Why it ended, if it has.

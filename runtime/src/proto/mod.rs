@@ -13,7 +13,7 @@
 //! | `crediting` | CREDIT and BLOCKED |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
-//! | `account` `routes` `wheel` `life` `assembly` `pool` `items` `outbox` `transit` `seldom` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way, queues that most never use |
+//! | `account` `routes` `deadlines` `life` `assembly` `pool` `items` `outbox` `transit` `seldom` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way, queues that most never use |
 
 mod account;
 mod answers;
@@ -23,6 +23,7 @@ mod batch;
 mod buffer;
 mod calling;
 mod crediting;
+mod deadlines;
 mod ending;
 mod event;
 mod items;
@@ -51,7 +52,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod transit;
-mod wheel;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -61,6 +61,7 @@ use self::account::{Account, Grant};
 use self::buffer::Wanted;
 use self::calling::Calling;
 use self::crediting::{Asker, Owed};
+use self::deadlines::Deadlines;
 use self::ending::Farewell;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict};
@@ -71,7 +72,6 @@ use self::replying::WaitingReply;
 use self::routes::Routes;
 use self::serving::Serving;
 use self::transit::Transit;
-use self::wheel::Wheel;
 use crate::config::Config;
 use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 
@@ -121,7 +121,7 @@ pub(crate) struct Connection {
     /// Of large messages; none before the first, nor when it rests.
     transit: Option<Box<Transit>>,
     wanted: Wanted,
-    wheel: Wheel,
+    deadlines: Deadlines,
     /// Calls of ours whose time has not begun.
     unstamped: Vec<u32>,
     life: Life,
@@ -175,7 +175,7 @@ impl Connection {
             outbox: Outbox::default(),
             transit: None,
             wanted: Wanted::default(),
-            wheel: Wheel::new(now),
+            deadlines: Deadlines::new(now),
             unstamped: Vec::new(),
             life: Life::new(now, config),
             farewell: Farewell::default(),
@@ -248,7 +248,7 @@ impl Connection {
             Verdict::Dead(why) => return self.fail(EndCode::Timeout, why),
         }
         let mut expired = Vec::new();
-        self.wheel.expire(now, |key| expired.push(key));
+        self.deadlines.expire(now, |key| expired.push(key));
         for key in expired {
             match key % 2 {
                 0 => self.expire_call(key / 2),
@@ -263,7 +263,7 @@ impl Connection {
         if self.is_over() {
             return None;
         }
-        [self.life.next(&self.config), self.wheel.next(), self.drain_timeout()].into_iter().flatten().min()
+        [self.life.next(&self.config), self.deadlines.next(), self.drain_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing for the session to do.

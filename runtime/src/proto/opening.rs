@@ -246,18 +246,18 @@ impl Connection {
                 Some((same, tick)) if same == left => tick,
                 _ => {
                     let Some(at) = now.checked_add(left) else { continue };
-                    let tick = self.wheel.tick_after(at);
+                    let tick = self.deadlines.tick_after(at);
                     last = Some((left, tick));
                     tick
                 }
             };
-            self.wheel.set_tick(number * 2, tick);
+            self.deadlines.set_tick(number * 2, tick);
         }
     }
 
     /// The call is over for its caller.
     pub(super) fn clear_deadline(&mut self, number: u32) {
-        self.wheel.clear(number * 2);
+        self.deadlines.clear(number * 2);
         self.calling.slot(number).left = None;
     }
 

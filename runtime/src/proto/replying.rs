@@ -121,7 +121,7 @@ impl Connection {
         let Some(served) = self.serving.running(number) else { return };
         served.state = ServedState::Replying;
         let stopped = served.stopped;
-        self.wheel.clear(number * 2 + 1);
+        self.deadlines.clear(number * 2 + 1);
         self.cut_off(number);
         let id = CallId::new(self.role.other(), number);
         if let Some(stream) = self.stream_of(id).filter(|stream| stream.has_large_item()) {
@@ -283,7 +283,7 @@ impl Connection {
     /// Our terminal frame is encoded, for the batch after `batch`, or has left with its last fragment (`None`): the
     /// callee's side has ended.
     pub(super) fn end_served(&mut self, number: u32, batch: Option<u64>) {
-        self.wheel.clear(number * 2 + 1);
+        self.deadlines.clear(number * 2 + 1);
         self.serving.callee_ended(number, batch);
         self.settle_served(number);
     }
@@ -291,7 +291,7 @@ impl Connection {
     /// Answers a call that is not dispatched (wire 13.4): its cost is free again.
     pub(super) fn refuse(&mut self, number: u32, cost: u64, why: Status) {
         self.free_calls(cost);
-        self.wheel.clear(number * 2 + 1);
+        self.deadlines.clear(number * 2 + 1);
         if let Some(served) = self.serving.open(number) {
             served.state = ServedState::Replying;
         }
@@ -305,7 +305,7 @@ impl Connection {
         match &served.state {
             ServedState::Running | ServedState::Passing(_) if served.stopped.is_none() => {
                 served.stopped = Some(why);
-                self.wheel.clear(number * 2 + 1);
+                self.deadlines.clear(number * 2 + 1);
                 let id = CallId::new(self.role.other(), number);
                 self.events.push_back(Event::Stopped(id, why));
             }

@@ -45,7 +45,7 @@ impl Connection {
         let stream = self.callee_stream(shape);
         let deadline = self.served_deadline(now, call.deadline);
         if let Some(at) = deadline {
-            self.wheel.set(number * 2 + 1, at);
+            self.deadlines.set(number * 2 + 1, at);
         }
         let Call { id, mut route, mut block, message, .. } = call;
         // A stream may be open for long, and would keep a whole read buffer alive by what opened it.

@@ -15,7 +15,7 @@ impl Connection {
     /// Gives back what is empty, but for the buffers of large messages: those cost too much to be made anew.
     pub(crate) fn shrink(&mut self) {
         self.outbox.shrink();
-        self.wheel.shrink();
+        self.deadlines.shrink();
         shrink_queue(&mut self.events);
         shrink_queue(&mut self.answered);
         self.held.shrink();

@@ -80,7 +80,7 @@ fn a_call_without_time_left_is_not_run() {
     let heard = raw.heard();
     let Some(Frame::Reply(reply)) = heard.first() else { panic!("{heard:?}") };
     assert!(reply.status.as_ref().is_some_and(|status| status.code == 4 && status.not_run), "8.3");
-    assert!(raw.end.conn.wheel.is_empty());
+    assert!(raw.end.conn.deadlines.is_empty());
 }
 
 #[test]

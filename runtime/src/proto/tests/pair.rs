@@ -224,7 +224,7 @@ impl Pair {
                 (0, 0, 0, 0),
                 "{flight:?}"
             );
-            assert!(end.conn.wheel.is_empty(), "a deadline is left");
+            assert!(end.conn.deadlines.is_empty(), "a deadline is left");
             assert!(end.conn.replies_waiting.is_empty());
             assert!(end.calls.is_empty(), "{:?}", end.calls);
             assert!(!end.has_output());
