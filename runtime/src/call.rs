@@ -66,13 +66,16 @@ impl<Q: Message, R: Message> Call<Q, R> {
         CallWithMetadata(self)
     }
 
-    fn poll_answer(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(R, Metadata), Status>> {
-        let polled = self.poll_wire(cx);
-        if polled.is_ready() {
-            // Whatever is still held at the session is let go of.
-            self.request.let_go();
-        }
-        polled.map(|answer| answer.and_then(read_answer))
+    #[inline(always)]
+    fn poll_answer<T>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        read: impl FnOnce(Answer) -> Result<T, Status>,
+    ) -> Poll<Result<T, Status>> {
+        let Poll::Ready(answer) = self.poll_wire(cx) else { return Poll::Pending };
+        // Whatever is still held at the session is let go of.
+        self.request.let_go();
+        Poll::Ready(answer.and_then(read))
     }
 
     fn poll_wire(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Status>> {
@@ -137,17 +140,29 @@ pub(crate) fn read_answer<R: Message>(answer: Answer) -> Result<(R, Metadata), S
                 true => Metadata::new(),
                 false => read_block(&block).metadata,
             };
-            let reply = R::decode(payload).map_err(|status| {
-                Status::internal(format!("the reply cannot be read: {}", status.message()))
-            })?;
+            let reply = R::decode(payload).map_err(|status| unreadable(&status))?;
             Ok((reply, metadata))
         }
+        answer => Err(read_failure(answer)),
+    }
+}
+
+#[cold]
+fn unreadable(why: &Status) -> Status {
+    Status::internal(format!("the reply cannot be read: {}", why.message()))
+}
+
+/// An answer that is no message.
+#[cold]
+fn read_failure(answer: Answer) -> Status {
+    match answer {
         Answer::Failed { status, block } => {
             let read = Status::new(Code::from_wire(status.code), status.text.to_string());
             let read = if block.is_empty() { read } else { read.with_block(read_block(&block)) };
-            Err(if status.not_run { read.not_run() } else { read })
+            if status.not_run { read.not_run() } else { read }
         }
-        Answer::Local(status) => Err(status),
+        Answer::Local(status) => status,
+        Answer::Message { .. } => Status::internal("no answer"),
     }
 }
 
@@ -160,7 +175,11 @@ impl<Q: Message, R: Message> Future for Call<Q, R> {
     type Output = Result<R, Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        self.get_mut().poll_answer(cx).map(|answer| answer.map(|(reply, _)| reply))
+        self.get_mut().poll_answer(cx, |answer| match answer {
+            // Most have nothing beside their message, or nobody looks at it.
+            Answer::Message { payload, .. } => R::decode(payload).map_err(|status| unreadable(&status)),
+            answer => Err(read_failure(answer)),
+        })
     }
 }
 
@@ -187,6 +206,6 @@ impl<Q: Message, R: Message> Future for CallWithMetadata<Q, R> {
     type Output = Result<(R, Metadata), Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        self.get_mut().0.poll_answer(cx)
+        self.get_mut().0.poll_answer(cx, read_answer)
     }
 }

@@ -198,10 +198,14 @@ impl<Q: Message> Request<Q> {
             other => return other,
         }
         let Some((shared, out, wait)) = self.outgoing(shape) else { return Poll::Pending };
-        if let Err(status) = shared.advance_call(&out, wait, cx.waker()) {
-            return Poll::Ready(Err(status));
+        let opened = match shared.open_plainly(&out, wait, cx.waker()) {
+            Some(opened) => opened,
+            None => shared.advance_call(&out, wait, cx.waker()),
+        };
+        match opened {
+            Ok(()) => self.poll_room(cx),
+            Err(status) => Poll::Ready(Err(status)),
         }
-        self.poll_room(cx)
     }
 
     /// Ready and well: it does not wait for room, so it was sent; what it was made of is let go of. Its time may end first.

@@ -4,7 +4,7 @@
 //!
 //! | file | what of the connection |
 //! |---|---|
-//! | `calling` `opening` `leaving` `answers` | the calls that this end opens: the table, what their callers do, how they let go, what their callees say |
+//! | `calling` `opening` `plain` `leaving` `answers` | the calls that this end opens: the table, what their callers do, what most of them are, how they let go, what their callees say |
 //! | `serving` `requests` `replying` | the calls that the peer opens: the table, what their callers say, what their handlers do |
 //! | `lanes` `pushing` `arriving` | pushes: the lanes, ours, the peer's |
 //! | `stream` `reading` `sending` | streams: their halves, items that come, items that go |
@@ -35,6 +35,7 @@ mod outbox;
 mod peer;
 mod pieces;
 mod placing;
+mod plain;
 mod pool;
 mod pushing;
 mod queries;

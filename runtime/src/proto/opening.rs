@@ -142,8 +142,12 @@ impl Connection {
 
     /// Whether a message of this call may be encoded in place, under the lock.
     pub(crate) fn fits_in_place(&self, route: OpenRoute<'_>, len: usize, block: usize) -> bool {
-        let fields = 32 + route.name().len() + block;
-        len <= self.max_fragment && fields + len <= self.peer.settings.frame_limit as usize
+        len <= self.max_fragment && self.fits_frame(route.name(), len, block)
+    }
+
+    #[inline]
+    pub(super) fn fits_frame(&self, route: &str, len: usize, block: usize) -> bool {
+        32 + route.len() + block + len <= self.peer.settings.frame_limit as usize
     }
 
     /// Opens a small call; `write` appends its message. A call that fails here was never sent, so it was not run. Its time

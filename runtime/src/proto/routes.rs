@@ -77,6 +77,13 @@ impl Routes {
         OurRoute::Bind(number)
     }
 
+    /// The number of a method of ours that has one, if it is the one that was asked for last.
+    #[inline]
+    pub(crate) fn bound(&self, spec: &'static MethodSpec) -> Option<u16> {
+        let (last, number) = self.last?;
+        (last == std::ptr::from_ref(spec) as usize).then_some(number)
+    }
+
     /// As [`ours`](Self::ours), of a route that is passed on. Whoever sends those may use as many as he likes: half of the numbers
     /// stay with our own, and no more names are kept than we would take ourselves.
     pub(crate) fn passed_on(&mut self, name: &str) -> OurRoute {

@@ -11,6 +11,7 @@ use super::clock;
 use super::outside;
 use super::state::State;
 use super::waiters::Granted;
+use crate::frame::RouteOut;
 use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape, cost_to};
 use crate::{Message, Status};
 
@@ -59,6 +60,34 @@ enum Step {
 }
 
 impl Shared {
+    /// Opens a call that need not wait, as most. `None`: nothing was done, and [`advance_call`](Self::advance_call) tells why.
+    #[inline(always)]
+    pub(crate) fn open_plainly<M: Message>(
+        &self,
+        out: &Outgoing<'_, M>,
+        wait: &mut Option<CallWait>,
+        waker: &Waker,
+    ) -> Option<Result<(), Status>> {
+        let OpenRoute::Spec(spec) = out.route else { return None };
+        let plain = out.shape == Shape::Unary && out.block.is_empty() && wait.is_none();
+        if !plain || outside::is_coming::<M>() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if state.waiters.wait() {
+            return None;
+        }
+        let (permit, route) = state.conn.reserve_plain(spec, out.len)?;
+        let opened = state.open(out, wait, waker, (permit, route));
+        debug_assert!(state.is_quiet(), "to open a call makes no events");
+        let driver = state.park.rouse();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Some(opened)
+    }
+
     /// Begins a call, or goes on with one that waited for room. What it waits for now is left in `wait`, also if
     /// encoding the message panics.
     pub(crate) fn advance_call<M: Message>(
@@ -178,11 +207,26 @@ impl State {
                 }
             },
         };
-        // From here on the number is given back by whoever drops the call, whatever happens.
-        *wait = Some(CallWait::Answer(permit.number));
         if outside::is_coming::<M>() || !self.conn.fits_in_place(out.route, len, block) {
+            // From here on the number is given back by whoever drops the call, whatever happens.
+            *wait = Some(CallWait::Answer(permit.number));
             return Ok(Step::EncodeOutside(permit));
         }
+        self.open(out, wait, answer, (permit, route))?;
+        Ok(Step::Opened)
+    }
+
+    /// Opens a call whose message is encoded under the lock.
+    #[inline(always)]
+    fn open<M: Message>(
+        &mut self,
+        out: &Outgoing<'_, M>,
+        wait: &mut Option<CallWait>,
+        answer: &Waker,
+        (permit, route): (Permit, RouteOut<'_>),
+    ) -> Result<(), Status> {
+        // From here on the number is given back by whoever drops the call, whatever happens.
+        *wait = Some(CallWait::Answer(permit.number));
         self.set_caller(permit.number, answer);
         let write = |buffer: &mut BytesMut| out.message.encode(buffer);
         let opened = self.conn.open_call_to(route, permit, out.opening(), write);
@@ -190,8 +234,7 @@ impl State {
             // The machine has taken the number back already.
             *wait = None;
             Status::from(error).not_run()
-        })?;
-        Ok(Step::Opened)
+        })
     }
 
     /// A permit, or the cost that the call must wait for.
