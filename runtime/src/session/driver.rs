@@ -45,6 +45,8 @@ pub(crate) struct Driver {
     /// On a multi-threaded runtime a task just woken runs next: the driver lets the other ready ones run first.
     gathers: bool,
     gathered: bool,
+    /// All who were woken have run since the last turn.
+    yielded: bool,
     /// Pushes and items that were begun when it was last looked, and how often others ran for them since something was written.
     one_way_seen: u64,
     gatherings: u32,
@@ -81,6 +83,7 @@ impl Driver {
             rest: Rest::new(clock::now()),
             gathers: *flavor != RuntimeFlavor::CurrentThread,
             gathered: false,
+            yielded: false,
             one_way_seen: 0,
             gatherings: 0,
             wrote: Ok(None),
@@ -134,6 +137,7 @@ impl Driver {
                 break;
             }
         }
+        self.yielded = true;
         match heavy {
             // Others run, and first the runtime looks at its sockets.
             true => yield_now(cx),
@@ -212,6 +216,7 @@ impl Driver {
         more_to_read: bool,
     ) -> After {
         self.gathered |= std::mem::take(&mut state.has_gathered);
+        let yielded = std::mem::take(&mut self.yielded);
         let conn = &mut state.conn;
         if conn.is_over() {
             state.park.awake();
@@ -219,7 +224,7 @@ impl Driver {
         }
         let mut turn = if more_to_read { After::Again } else { After::Sleep };
         if self.pipe.batch.is_empty() && conn.has_output() {
-            let calls = self.gathers && !self.gathered && conn.is_busy();
+            let calls = self.gathers && !(self.gathered || yielded) && conn.is_busy();
             if calls || self.messages_flow(conn) {
                 self.gathered = true;
                 turn = After::Gather;
