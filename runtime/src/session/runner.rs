@@ -30,6 +30,8 @@ use crate::{MethodKind, Raw, Status};
 /// Jobs that a runner runs before it lets the driver write the replies: half of those that wait, within these. The other
 /// end then works on the first half while the second is run, where otherwise the two would take turns.
 const BURST: RangeInclusive<usize> = 16..=256;
+/// After the first half of so many or more, the second is run in one go: halved again and again, it would leave in as many writes.
+const LONG: usize = 128;
 
 /// After so many calls the time is looked at.
 const CALLS: usize = 8;
@@ -40,6 +42,8 @@ pub(super) struct Runner {
     number: u64,
     /// How many jobs more this poll runs; 0 before the first.
     burst: usize,
+    /// The second half of a long burst, if that is next.
+    rest: usize,
     /// When it last looked at the clock.
     now: Instant,
     /// Since when, and how many handlers, it polls one after the other.
@@ -106,6 +110,7 @@ impl Runner {
             shared,
             number,
             burst: 0,
+            rest: 0,
             now: clock::now(),
             polled: None,
             replies: Replies::Made,
@@ -128,7 +133,7 @@ impl Runner {
             if let Some(job) = queue.take_job() {
                 if self.burst == 0 {
                     self.now = clock::now();
-                    self.burst = (queue.ready.len() / 2).clamp(*BURST.start(), *BURST.end());
+                    self.burst = burst_of(queue.ready.len() + 1, &mut self.rest);
                 }
                 // Calls are quick where they are run here, so one look at the clock does for some of them.
                 if self.burst % CALLS == 0 || self.polled.is_none() || matches!(job, Job::Lane(_)) {
@@ -314,6 +319,16 @@ impl Runner {
             runtime.spawn(Worker::new(task));
         }
     }
+}
+
+/// How many of those that wait are run before the driver writes; `rest` is how many the last half of a long burst left.
+fn burst_of(waiting: usize, rest: &mut usize) -> usize {
+    if waiting <= std::mem::take(rest).min(*BURST.end()) {
+        return waiting;
+    }
+    let half = (waiting / 2).clamp(*BURST.start(), *BURST.end());
+    *rest = if waiting < LONG { 0 } else { waiting - half };
+    half
 }
 
 /// Whether a typed handler reads messages of this codec (wire 4.6): protobuf, or bytes of its own.
