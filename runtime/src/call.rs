@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::frame::Block;
-use crate::proto::{Answer, Shape};
+use crate::proto::{Answer, Kept, Shape};
 use crate::request::{Phase, Request, RouteName, request_setters};
 use crate::session::CallWait;
 use crate::session::pieces::Opened;
@@ -70,7 +70,7 @@ impl<Q: Message, R: Message> Call<Q, R> {
     fn poll_answer<T>(
         &mut self,
         cx: &mut Cx<'_>,
-        read: impl FnOnce(Answer) -> Result<T, Status>,
+        read: impl FnOnce(Kept) -> Result<T, Status>,
     ) -> Poll<Result<T, Status>> {
         let Poll::Ready(answer) = self.poll_wire(cx) else { return Poll::Pending };
         // Whatever is still held at the session is let go of.
@@ -78,7 +78,7 @@ impl<Q: Message, R: Message> Call<Q, R> {
         Poll::Ready(answer.and_then(read))
     }
 
-    fn poll_wire(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Status>> {
+    fn poll_wire(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Kept, Status>> {
         let request = &mut self.request;
         if let Phase::On { shared, wait, .. } = &mut request.phase {
             if let Some(CallWait::Answer(number)) = *wait {
@@ -176,9 +176,8 @@ impl<Q: Message, R: Message> Future for Call<Q, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         self.get_mut().poll_answer(cx, |answer| match answer {
-            // Most have nothing beside their message, or nobody looks at it.
-            Answer::Message { payload, .. } => R::decode(payload).map_err(|status| unreadable(&status)),
-            answer => Err(read_failure(answer)),
+            Kept::Message(payload) => R::decode(payload).map_err(|status| unreadable(&status)),
+            Kept::Other(answer) => read_answer(*answer).map(|(reply, _)| reply),
         })
     }
 }
@@ -206,6 +205,6 @@ impl<Q: Message, R: Message> Future for CallWithMetadata<Q, R> {
     type Output = Result<(R, Metadata), Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        self.get_mut().0.poll_answer(cx, read_answer)
+        self.get_mut().0.poll_answer(cx, |answer| read_answer(answer.into()))
     }
 }

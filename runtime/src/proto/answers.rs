@@ -28,7 +28,7 @@ impl Connection {
         let Some(slot) = self.calling.open(number) else { return Err(not_open("REPLY")) };
         check_free(slot, "REPLY")?;
         let wanted = slot.owned && !slot.has_answer();
-        let is_stream = slot.stream.as_ref().is_some_and(|stream| stream.inn.is_some());
+        let is_stream = slot.stream().is_some_and(|stream| stream.inn.is_some());
         if !self.replies_grant.charge(cost) {
             return Err(overdrawn("replies"));
         }
@@ -88,8 +88,7 @@ impl Connection {
             Arrived::Begun(assembly) => {
                 let (_, block) = detach(&crate::frame::RouteRef::Number(0), &block);
                 let slot = self.calling.slot(number);
-                slot.held = cost;
-                slot.reply = Some(Box::new((assembly, block)));
+                slot.begin_reply(assembly, block, cost);
                 self.events.push_back(Event::ReplyBegun(number));
             }
         }
@@ -103,7 +102,7 @@ impl Connection {
             let answer = Answer::Message { payload: Bytes::new(), block: Bytes::new() };
             return self.call_answered(number, answer);
         }
-        self.calling.slot(number).reply = Some(Box::new((assembly, Bytes::new())));
+        self.calling.slot(number).begin_reply(assembly, Bytes::new(), 0);
     }
 
     /// A reply that costs the call: its caller is told at once, the rest of it is read past.
@@ -147,8 +146,8 @@ impl Connection {
 
     pub(super) fn on_reply_fragment(&mut self, number: u32, part: Part<'_>) -> Result<(), FrameError> {
         let Some(slot) = self.calling.open(number) else { return Err(not_open("FRAGMENT")) };
-        let Some(reply) = &mut slot.reply else {
-            let Some(inn) = slot.stream.as_mut().and_then(|stream| stream.inn.as_mut()) else {
+        let Some(reply) = slot.reply_mut() else {
+            let Some(inn) = slot.stream_mut().and_then(|stream| stream.inn.as_mut()) else {
                 return Err(FrameError::unexpected("6.2", "FRAGMENT without a message under way"));
             };
             inn.fragment(part)?;
@@ -166,7 +165,7 @@ impl Connection {
             }
             return Ok(());
         }
-        if let Some((assembly, block)) = slot.reply.take().map(|reply| *reply) {
+        if let Some((assembly, block)) = slot.take_reply() {
             let payload = assembly.finish().unwrap_or_default();
             self.call_answered(number, Answer::Message { payload, block });
         }
@@ -187,16 +186,16 @@ impl Connection {
     pub(super) fn on_headers(&mut self, headers: &Headers) -> Result<(), FrameError> {
         let number = self.our_call(headers.id)?;
         let Some(slot) = self.calling.open(number) else { return Err(not_open("HEADERS")) };
-        if slot.reply.is_some() || std::mem::replace(&mut slot.headers, true) {
+        if slot.reply().is_some() || std::mem::replace(&mut slot.headers, true) {
             return Err(FrameError::unexpected("9.5", "HEADERS twice, or after an ITEM or REPLY"));
         }
         if let Some(why) = self.answer_block_refusal(&headers.block) {
-            let streams = self.calling.slot(number).stream.is_some();
+            let streams = self.calling.slot(number).stream().is_some();
             self.answer_early(number, Answer::Local(why));
             if streams {
                 self.cancel_call(number, GivenUp::Dropped);
             }
-        } else if let Some(stream) = self.calling.slot(number).stream.as_mut() {
+        } else if let Some(stream) = self.calling.slot(number).stream_mut() {
             // A block of its own, as what is kept for long has.
             stream.headers = Some(Box::new(Bytes::copy_from_slice(&headers.block)));
             self.readable(headers.id);
@@ -207,12 +206,12 @@ impl Connection {
     pub(super) fn on_answer_item(&mut self, item: Item) -> Result<(), FrameError> {
         let id = item.id;
         let Some(slot) = self.calling.open(id.number()) else { return Err(not_open("ITEM")) };
-        if slot.reply.is_some() {
+        if slot.reply().is_some() {
             return Err(FrameError::unexpected("6.3", "ITEM while a REPLY is under way"));
         }
         // No HEADERS after it.
         slot.headers = true;
-        if slot.stream.as_ref().is_none_or(|stream| stream.inn.is_none()) {
+        if slot.stream().is_none_or(|stream| stream.inn.is_none()) {
             return Err(FrameError::unexpected("9.1", "ITEM for a call without STREAM"));
         }
         if item.end {
@@ -225,7 +224,7 @@ impl Connection {
     pub(super) fn take_item(&mut self, id: CallId, item: Item) -> Result<(), FrameError> {
         let limit = self.ours.message_limit as usize;
         let slot = match id.opener() == self.role {
-            true => self.calling.get(id.number()).and_then(|slot| slot.stream.as_deref_mut()),
+            true => self.calling.get(id.number()).and_then(Slot::stream_mut),
             false => self.serving.get(id.number()).and_then(|served| served.stream.as_deref_mut()),
         };
         let Some(inn) = slot.and_then(|stream| stream.inn.as_mut()) else { return Ok(()) };
@@ -256,7 +255,7 @@ impl Connection {
 
     /// What an answer means to the streams of its call: no more items go, none come.
     fn end_items(&mut self, number: u32, answer: &Answer) {
-        let Some(stream) = self.calling.slot(number).stream.as_mut() else { return };
+        let Some(stream) = self.calling.slot(number).stream_mut() else { return };
         if let Some(inn) = &mut stream.inn {
             inn.void();
         }
@@ -279,7 +278,7 @@ impl Connection {
     /// The caller is told before the callee has ended its side; what still comes is discarded.
     pub(super) fn answer_early(&mut self, number: u32, answer: Answer) {
         self.clear_deadline(number);
-        if let Some(inn) = self.calling.slot(number).stream.as_mut().and_then(|stream| stream.inn.as_mut()) {
+        if let Some(inn) = self.calling.slot(number).stream_mut().and_then(|stream| stream.inn.as_mut()) {
             inn.discard();
         }
         self.asks_no_more(CallId::new(self.role, number));
@@ -293,7 +292,7 @@ impl Connection {
     pub(super) fn discard_rest(&mut self, number: u32) {
         let slot = self.calling.slot(number);
         let held = std::mem::take(&mut slot.held);
-        if let Some(reply) = &mut slot.reply {
+        if let Some(reply) = slot.reply_mut() {
             reply.0.drop_bytes();
         }
         self.free_replies(held);
@@ -303,9 +302,8 @@ impl Connection {
 // wire 6.3
 #[inline]
 fn check_free(slot: &Slot, what: &str) -> Result<(), FrameError> {
-    let items =
-        slot.stream.as_ref().and_then(|stream| stream.inn.as_ref()).is_some_and(ItemsIn::is_under_way);
-    match slot.reply.is_some() || items {
+    let items = slot.stream().and_then(|stream| stream.inn.as_ref()).is_some_and(ItemsIn::is_under_way);
+    match slot.reply().is_some() || items {
         true => Err(FrameError::unexpected("6.3", format!("{what} while a message is under way"))),
         false => Ok(()),
     }

@@ -5,130 +5,12 @@
 //!                                     └─withdrawn─▶ Idle   └─given up─▶ Sent, unowned ─REPLY─▶ Idle
 //! ```
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
-use super::assembly::Assembly;
+use super::slot::NOT_WHOLE;
+pub(crate) use super::slot::{Answer, Kept, Slot, State};
 use super::stream::Stream;
 use super::table::lengthen;
-use crate::Status;
-use crate::frame::ReplyStatus;
-
-/// How a call was answered; made a typed result outside the lock.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// By the callee: a message.
-    Message { payload: Bytes, block: Bytes },
-    /// By the callee: a status.
-    Failed { status: ReplyStatus, block: Bytes },
-    /// By this end.
-    Local(Status),
-}
-
-/// One of our calls.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) state: State,
-    /// What it was charged, to give back if it never leaves.
-    pub(crate) cost: u64,
-    /// Its whole time limit, for the text of the error.
-    pub(crate) limit: Option<Duration>,
-    /// How much of it is left, until it is stamped.
-    pub(crate) left: Option<Duration>,
-    /// A caller waits for it.
-    pub(crate) owned: bool,
-    /// END was sent, or CANCEL.
-    pub(crate) side_ended: bool,
-    /// CANCEL was sent.
-    pub(crate) cancelled: bool,
-    /// HEADERS were read, or an ITEM, after which they may not come (wire 9.5).
-    pub(crate) headers: bool,
-    /// Its items, unless it is unary.
-    pub(crate) stream: Option<Box<Stream>>,
-    /// How many calls left before this one (wire 11.3).
-    order: u64,
-    /// Where the CALL's last byte lies in all that was sent; `None` while it has not left.
-    end: Option<u64>,
-    /// A fragmented reply under way, and its block.
-    pub(crate) reply: Option<Box<(Assembly, Bytes)>>,
-    /// What the reply under way is charged in the replies account.
-    pub(crate) held: u64,
-    answer: Option<Answer>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    Idle,
-    /// A caller may open it.
-    Reserved,
-    /// Its CALL lies in the write buffer, from this byte on.
-    Queued(usize),
-    /// Its large CALL waits for its turn.
-    QueuedLarge,
-    /// A byte of it has left.
-    Sent,
-    /// It has its answer.
-    Done,
-}
-
-impl Slot {
-    const IDLE: Self = Self {
-        state: State::Idle,
-        cost: 0,
-        limit: None,
-        left: None,
-        owned: false,
-        side_ended: false,
-        cancelled: false,
-        headers: false,
-        stream: None,
-        order: 0,
-        end: None,
-        reply: None,
-        held: 0,
-        answer: None,
-    };
-
-    /// Makes it [`IDLE`](Self::IDLE): field by field, as most of those that would have to be dropped are empty.
-    fn clear(&mut self) {
-        let Self { state, cost, limit, left, owned, side_ended, cancelled, headers, .. } = self;
-        (*state, *cost, *limit, *left) = (State::Idle, 0, None, None);
-        (*owned, *side_ended, *cancelled, *headers) = (false, false, false, false);
-        let Self { stream, order, end, reply, held, answer, .. } = self;
-        (*order, *end, *held) = (0, None, 0);
-        if stream.is_some() {
-            *stream = None;
-        }
-        if reply.is_some() {
-            *reply = None;
-        }
-        if answer.is_some() {
-            *answer = None;
-        }
-    }
-
-    /// Whether its caller was told.
-    pub(crate) fn has_answer(&self) -> bool {
-        self.answer.is_some()
-    }
-
-    /// What its caller was told and has not taken.
-    #[cfg(test)]
-    pub(crate) fn answer(&self) -> Option<&Answer> {
-        self.answer.as_ref()
-    }
-
-    /// The answer of a stream, once; whoever has a half of it lets go by itself.
-    pub(crate) fn take_answer(&mut self) -> Option<Answer> {
-        self.answer.take()
-    }
-
-    /// Whether its caller sends items.
-    pub(crate) fn sends_items(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| stream.out.is_some())
-    }
-}
 
 /// The table of our calls. A call's number is its place here, from 1.
 #[derive(Debug)]
@@ -197,7 +79,7 @@ impl Calling {
     /// Whether the call has left and has no terminal frame yet, or waits to leave.
     pub(crate) fn is_open(&mut self, number: u32) -> bool {
         let state = self.slot(number).state;
-        matches!(state, State::Queued(_) | State::QueuedLarge | State::Sent)
+        matches!(state, State::Queued | State::QueuedLarge | State::Sent)
     }
 
     /// Whether nothing more has to be exchanged for any of them, whoever still looks at an answer.
@@ -207,12 +89,7 @@ impl Calling {
 
     /// Those that are streams.
     pub(crate) fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
-        self.slots.iter_mut().filter_map(|slot| slot.stream.as_deref_mut())
-    }
-
-    /// How much time a call has whose time begins now, once.
-    pub(crate) fn take_left(&mut self, number: u32) -> Option<Duration> {
-        self.slots.get_mut(number as usize - 1)?.left.take()
+        self.slots.iter_mut().filter_map(Slot::stream_mut)
     }
 
     /// The slot of a call that the peer may say something of: one that has left and has no answer yet.
@@ -236,19 +113,31 @@ impl Calling {
         }
     }
 
+    /// All of a call has left: its last byte is this many bytes from the start.
+    #[inline]
+    pub(crate) fn left_whole(&mut self, number: u32, at: u64) {
+        let order = self.opened;
+        self.opened += 1;
+        let slot = self.slot(number);
+        // Who sends items ends that side later.
+        let ended = slot.side_ended || !slot.sends_items();
+        (slot.state, slot.order, slot.at, slot.side_ended) = (State::Sent, order, at, ended);
+    }
+
     /// The first byte of a call has left.
+    #[inline]
     pub(crate) fn begun(&mut self, number: u32) {
         let order = self.opened;
         self.opened += 1;
         let slot = self.slot(number);
-        slot.state = State::Sent;
-        slot.order = order;
+        (slot.state, slot.order, slot.at) = (State::Sent, order, NOT_WHOLE);
     }
 
     /// The last byte of a call has left: it is this many bytes from the start.
+    #[inline]
     pub(crate) fn ended(&mut self, number: u32, at: u64) {
         let slot = self.slot(number);
-        slot.end = Some(at);
+        slot.at = at;
         // Who sends items ends that side later.
         slot.side_ended |= !slot.sends_items();
     }
@@ -257,7 +146,6 @@ impl Calling {
     pub(crate) fn answered(&mut self, number: u32, answer: Answer) -> bool {
         let slot = self.slot(number);
         slot.state = State::Done;
-        slot.left = None;
         slot.reply = None;
         let late = slot.cancelled && matches!(answer, Answer::Message { .. });
         self.late += u64::from(late);
@@ -270,13 +158,12 @@ impl Calling {
     pub(crate) fn answered_plainly(&mut self, number: u32, payload: &mut Bytes) -> bool {
         let Some(slot) = self.open(number) else { return false };
         let waits = slot.owned && slot.side_ended && slot.answer.is_none();
-        if !waits || slot.stream.is_some() || slot.reply.is_some() {
+        if !waits || slot.special {
             return false;
         }
         debug_assert!(slot.held == 0 && !slot.cancelled, "no reply is under way, and its caller waits");
-        let payload = std::mem::take(payload);
-        (slot.state, slot.left) = (State::Done, None);
-        slot.answer = Some(Answer::Message { payload, block: Bytes::new() });
+        slot.state = State::Done;
+        slot.answer = Some(Kept::Message(std::mem::take(payload)));
         true
     }
 
@@ -285,13 +172,13 @@ impl Calling {
         let slot = self.slot(number);
         let told = slot.owned && slot.answer.is_none();
         if told {
-            slot.answer = Some(answer);
+            slot.answer = Some(answer.into());
         }
         told
     }
 
     /// What the caller waits for, once; the caller then has no more to do with the call.
-    pub(crate) fn take_answer(&mut self, number: u32) -> Option<Answer> {
+    pub(crate) fn take_answer(&mut self, number: u32) -> Option<Kept> {
         let slot = self.slot(number);
         let answer = slot.answer.take()?;
         slot.owned = false;
@@ -311,9 +198,7 @@ impl Calling {
         let mut calls = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let not_run = match slot.state {
-                State::Sent => {
-                    slot.end.is_none_or(|end| end > written) || count.is_some_and(|c| slot.order >= c)
-                }
+                State::Sent => slot.at > written || count.is_some_and(|c| slot.order >= c),
                 _ => continue,
             };
             calls.push((index as u32 + 1, not_run));
@@ -324,7 +209,7 @@ impl Calling {
     /// The calls that wait to leave.
     pub(crate) fn queued(&self) -> Vec<u32> {
         let numbered = self.slots.iter().enumerate();
-        let queued = numbered.filter(|(_, slot)| matches!(slot.state, State::Queued(_) | State::QueuedLarge));
+        let queued = numbered.filter(|(_, slot)| matches!(slot.state, State::Queued | State::QueuedLarge));
         queued.map(|(index, _)| index as u32 + 1).collect()
     }
 
@@ -338,22 +223,24 @@ impl Calling {
 
 #[cfg(test)]
 mod tests {
+    use super::super::assembly::Assembly;
     use super::*;
+    use crate::Status;
 
     #[test]
     fn a_number_that_is_free_again_is_as_one_that_was_never_used() {
         let mut calling = Calling::new(4);
         let number = calling.reserve(100).unwrap();
         let slot = calling.slot(number);
-        (slot.limit, slot.left) = (Some(Duration::from_secs(1)), Some(Duration::from_secs(1)));
-        (slot.side_ended, slot.cancelled, slot.headers, slot.held) = (true, true, true, 7);
+        (slot.side_ended, slot.cancelled, slot.headers) = (true, true, true);
         let piece =
             crate::frame::Piece { missing: 9, fragmented: true, ..crate::frame::Piece::whole(Bytes::new()) };
-        slot.reply = Some(Box::new((Assembly::discard(&piece), Bytes::new())));
-        (slot.order, slot.end) = (3, Some(5));
-        slot.answer = Some(Answer::Message { payload: Bytes::new(), block: Bytes::new() });
+        slot.begin_reply(Assembly::discard(&piece), Bytes::new(), 7);
+        slot.answer = Some(Kept::Message(Bytes::new()));
         calling.release(number);
-        assert_eq!(format!("{:?}", calling.slot(number)), format!("{:?}", Slot::IDLE));
+        let slot = calling.slot(number);
+        slot.cost = 0;
+        assert_eq!(format!("{slot:?}"), format!("{:?}", Slot::IDLE));
     }
 
     #[test]
@@ -362,10 +249,10 @@ mod tests {
             |slot| slot.owned = false,
             |slot| slot.side_ended = false,
             |slot| slot.state = State::Done,
-            |slot| slot.answer = Some(Answer::Local(Status::internal("before"))),
+            |slot| slot.answer = Some(Answer::Local(Status::internal("before")).into()),
             |slot| {
                 let under_way = Assembly::discard(&crate::frame::Piece::whole(Bytes::new()));
-                slot.reply = Some(Box::new((under_way, Bytes::new())));
+                slot.begin_reply(under_way, Bytes::new(), 0);
             },
         ];
         for (at, other) in others.into_iter().map(Some).chain([None]).enumerate() {
@@ -382,7 +269,7 @@ mod tests {
             } else {
                 assert!(calling.answered_plainly(number, &mut payload));
                 assert!(
-                    matches!(calling.take_answer(number), Some(Answer::Message { payload, .. }) if payload == "back")
+                    matches!(calling.take_answer(number), Some(Kept::Message(payload)) if payload == "back")
                 );
             }
         }

@@ -13,18 +13,28 @@ const TICKS_A_SECOND: u64 = 1_000_000_000 / TICK_NANOS as u64;
 const GROUP: usize = 64;
 /// No deadline: it never passes.
 const NEVER: u64 = u64::MAX;
+/// One whose time has not begun.
+const UNSTAMPED: u64 = NEVER - 1;
 
-/// Deadlines by key, a small dense number. Even and odd ones lie apart: most connections have calls of one end only.
+/// Deadlines by key, a small dense number.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     origin: Instant,
     /// All ticks up to this one are done.
     done: u64,
-    /// The keys by their last bit.
+    /// There while there are any: most connections do little.
+    table: Option<Box<Table>>,
+}
+
+#[derive(Debug)]
+struct Table {
+    /// The keys by their last bit: most connections have calls of one end only.
     halves: [Half; 2],
     /// No deadline is before this tick.
     first: u64,
     set: usize,
+    /// Those whose time has not begun, and how much they have.
+    unstamped: Vec<(u32, Duration)>,
 }
 
 #[derive(Debug, Default)]
@@ -34,29 +44,29 @@ struct Half {
     groups: Vec<u64>,
 }
 
-impl Deadlines {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { origin: now, done: 0, halves: Default::default(), first: NEVER, set: 0 }
+impl Default for Table {
+    fn default() -> Self {
+        Self { halves: Default::default(), first: NEVER, set: 0, unstamped: Vec::new() }
     }
+}
 
-    /// Sets the deadline of `key`, which must have none.
-    pub(crate) fn set(&mut self, key: u32, at: Instant) {
-        self.set_tick(key, self.tick_after(at));
-    }
-
-    /// As [`set`](Self::set), at a tick that [`tick_after`](Self::tick_after) told.
+impl Table {
+    /// The place of a key, which is there from now on.
     #[inline]
-    pub(crate) fn set_tick(&mut self, key: u32, tick: u64) {
-        let tick = tick.max(self.done + 1);
+    fn tick_of(&mut self, key: u32) -> &mut u64 {
         let Half { ticks, groups } = &mut self.halves[key as usize % 2];
         let at = key as usize / 2;
         if at >= ticks.len() {
             lengthen(ticks, at + 1, || NEVER);
             lengthen(groups, at / GROUP + 1, || NEVER);
         }
-        debug_assert_eq!(ticks[at], NEVER);
-        ticks[at] = tick;
-        let group = &mut groups[at / GROUP];
+        &mut ticks[at]
+    }
+
+    #[inline]
+    fn set(&mut self, key: u32, tick: u64) {
+        *self.tick_of(key) = tick;
+        let group = &mut self.halves[key as usize % 2].groups[key as usize / 2 / GROUP];
         if self.set == 0 {
             (self.first, *group) = (tick, tick);
         } else if tick < *group {
@@ -66,45 +76,21 @@ impl Deadlines {
         self.set += 1;
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.set == 0
-    }
-
-    /// Clears the deadline of `key`, if it has one.
     #[inline]
-    pub(crate) fn clear(&mut self, key: u32) {
-        if let Some(tick) = self.halves[key as usize % 2].ticks.get_mut(key as usize / 2) {
-            self.set -= usize::from(*tick != NEVER);
-            *tick = NEVER;
+    fn clear(&mut self, key: u32) {
+        let Some(tick) = self.halves[key as usize % 2].ticks.get_mut(key as usize / 2) else { return };
+        match std::mem::replace(tick, NEVER) {
+            NEVER => {}
+            UNSTAMPED => self.unstamped.retain(|(begun, _)| *begun != key),
+            _ => self.set -= 1,
         }
     }
 
-    /// Clears all deadlines, and gives their memory back.
-    pub(crate) fn clear_all(&mut self) {
-        *self = Self { done: self.done, ..Self::new(self.origin) };
+    fn is_empty(&self) -> bool {
+        self.set == 0 && self.unstamped.is_empty()
     }
 
-    /// Gives memory back if there is no deadline.
-    pub(crate) fn shrink(&mut self) {
-        if self.set == 0 {
-            self.clear_all();
-        }
-    }
-
-    /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        if self.set == 0 {
-            return None;
-        }
-        let millis = self.first.saturating_mul(TICK.as_millis() as u64);
-        self.origin.checked_add(Duration::from_millis(millis))
-    }
-
-    /// Takes the keys whose deadlines have passed.
-    pub(crate) fn expire(&mut self, now: Instant, mut expired: impl FnMut(u32)) {
-        let passed = ticks(now.saturating_duration_since(self.origin), |nanos| nanos / TICK_NANOS);
-        self.done = self.done.max(passed);
+    fn expire(&mut self, passed: u64, expired: &mut impl FnMut(u32)) {
         if self.first > passed {
             return;
         }
@@ -117,18 +103,100 @@ impl Deadlines {
                     self.set -= 1;
                     expired((at * 2 + bit) as u32);
                 }
-                *group = half.ticks.iter().skip(at * GROUP).take(GROUP).copied().min().unwrap_or(NEVER);
+                let ticks = half.ticks.iter().skip(at * GROUP).take(GROUP).copied();
+                *group = ticks.filter(|tick| *tick != UNSTAMPED).min().unwrap_or(NEVER);
             }
             self.first = half.groups.iter().copied().fold(self.first, u64::min);
         }
     }
+}
 
-    /// The first tick that is not before this.
-    pub(crate) fn tick_after(&self, at: Instant) -> u64 {
-        let tick = ticks(at.saturating_duration_since(self.origin), |nanos| nanos.div_ceil(TICK_NANOS));
-        // The last number means none.
-        tick.min(NEVER - 1)
+impl Deadlines {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { origin: now, done: 0, table: None }
     }
+
+    /// `key`, which must have no deadline, has so much time from the next [`stamp`](Self::stamp) on.
+    #[inline]
+    pub(crate) fn begin(&mut self, key: u32, left: Duration) {
+        let table = self.table.get_or_insert_default();
+        *table.tick_of(key) = UNSTAMPED;
+        table.unstamped.push((key, left));
+    }
+
+    /// The time of those that were begun since the last stamp begins now.
+    pub(crate) fn stamp(&mut self, now: Instant) {
+        let Some(table) = &mut self.table else { return };
+        let mut unstamped = std::mem::take(&mut table.unstamped);
+        // Most have as much time as the one before.
+        let (mut last, mut tick) = (None, NEVER);
+        for (key, left) in unstamped.drain(..) {
+            if last != Some(left) {
+                last = Some(left);
+                tick =
+                    now.checked_add(left).map_or(NEVER, |at| tick_after(self.origin, at).max(self.done + 1));
+            }
+            match tick {
+                NEVER => *table.tick_of(key) = NEVER,
+                tick => table.set(key, tick),
+            }
+        }
+        table.unstamped = unstamped;
+    }
+
+    /// Sets the deadline of `key`, which must have none.
+    pub(crate) fn set(&mut self, key: u32, at: Instant) {
+        let tick = tick_after(self.origin, at).max(self.done + 1);
+        let table = self.table.get_or_insert_default();
+        debug_assert_eq!(*table.tick_of(key), NEVER);
+        table.set(key, tick);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.as_ref().is_none_or(|table| table.is_empty())
+    }
+
+    /// Clears the deadline of `key`, if it has one.
+    #[inline]
+    pub(crate) fn clear(&mut self, key: u32) {
+        if let Some(table) = &mut self.table {
+            table.clear(key);
+        }
+    }
+
+    /// Clears all deadlines, and gives their memory back.
+    pub(crate) fn clear_all(&mut self) {
+        self.table = None;
+    }
+
+    /// Gives memory back if there is no deadline.
+    pub(crate) fn shrink(&mut self) {
+        self.table.take_if(|table| table.is_empty());
+    }
+
+    /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let table = self.table.as_ref().filter(|table| table.set > 0)?;
+        let millis = table.first.saturating_mul(TICK.as_millis() as u64);
+        self.origin.checked_add(Duration::from_millis(millis))
+    }
+
+    /// Takes the keys whose deadlines have passed.
+    pub(crate) fn expire(&mut self, now: Instant, mut expired: impl FnMut(u32)) {
+        let passed = ticks(now.saturating_duration_since(self.origin), |nanos| nanos / TICK_NANOS);
+        self.done = self.done.max(passed);
+        if let Some(table) = &mut self.table {
+            table.expire(passed, &mut expired);
+        }
+    }
+}
+
+/// The first tick that is not before this.
+fn tick_after(origin: Instant, at: Instant) -> u64 {
+    let tick = ticks(at.saturating_duration_since(origin), |nanos| nanos.div_ceil(TICK_NANOS));
+    // The last two mean none.
+    tick.min(UNSTAMPED - 1)
 }
 
 /// A time in ticks; `part` counts those of the last second. (`as_nanos` has 128 bits, and no instruction divides them.)

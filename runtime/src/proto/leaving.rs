@@ -21,7 +21,7 @@ impl Connection {
         match self.calling.slot(number).state {
             State::Idle => debug_assert!(false, "a call is let go of once"),
             State::Reserved => self.drop_permit(Permit { number }),
-            State::Queued(_) | State::QueuedLarge | State::Sent | State::Done => {
+            State::Queued | State::QueuedLarge | State::Sent | State::Done => {
                 self.calling.disown(number);
                 self.stop_call(number, GivenUp::Dropped);
                 self.settle_call(number);
@@ -64,8 +64,8 @@ impl Connection {
         }
         let slot = self.calling.slot(number);
         match slot.state {
-            State::Queued(start) if slot.stream.is_some() => self.outbox.withdraw_stream(id, start),
-            State::Queued(start) => self.outbox.withdraw(id, start),
+            State::Queued if slot.stream().is_some() => self.outbox.withdraw_stream(id, slot.at as usize),
+            State::Queued => self.outbox.withdraw(id, slot.at as usize),
             State::QueuedLarge => {
                 self.outbox.withdraw_large_call(id);
             }

@@ -48,6 +48,7 @@ mod routes;
 mod seldom;
 mod sending;
 mod serving;
+mod slot;
 mod stream;
 mod table;
 #[cfg(test)]
@@ -78,7 +79,7 @@ use crate::frame::{CallId, EndCode, Hello, Ping, Pong, Role, Settings};
 
 pub(crate) use self::account::MESSAGE_COST;
 pub(crate) use self::batch::Batch;
-pub(crate) use self::calling::Answer;
+pub(crate) use self::calling::{Answer, Kept};
 pub(crate) use self::event::{
     Announced, ComingPush, Event, Inbound, InboundPush, Messages, Shape, Stop, Work,
 };
@@ -123,8 +124,6 @@ pub(crate) struct Connection {
     transit: Option<Box<Transit>>,
     wanted: Wanted,
     deadlines: Deadlines,
-    /// Calls of ours whose time has not begun.
-    unstamped: Vec<u32>,
     life: Life,
     farewell: Farewell,
     pinged: u64,
@@ -177,7 +176,6 @@ impl Connection {
             transit: None,
             wanted: Wanted::default(),
             deadlines: Deadlines::new(now),
-            unstamped: Vec::new(),
             life: Life::new(now, config),
             farewell: Farewell::default(),
             pinged: 0,
@@ -264,7 +262,10 @@ impl Connection {
         if self.is_over() {
             return None;
         }
-        [self.life.next(&self.config), self.deadlines.next(), self.drain_timeout()].into_iter().flatten().min()
+        [self.life.next(&self.config), self.deadlines.next(), self.drain_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next thing for the session to do.
@@ -338,6 +339,7 @@ impl Connection {
 
     fn has_left(&mut self, what: Left) {
         match what {
+            Left::Call(id, at) => self.calling.left_whole(id.number(), at),
             Left::CallBegun(id) => self.calling.begun(id.number()),
             Left::CallEnded(id, at) => self.calling.ended(id.number(), at),
             Left::ReplyEnded(id) => self.end_served(id.number(), None),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::calling::{Answer, State};
+use super::calling::{Kept, State};
 use super::outbox::{Large, LargeKind, whole_millis};
 use super::routes::OurRoute;
 use super::{Connection, MESSAGE_COST, Shape};
@@ -189,7 +189,8 @@ impl Connection {
             return Err(error);
         }
         self.outbox.call_encoded(id);
-        self.opened(permit.number, State::Queued(start), route, opening);
+        self.calling.slot(permit.number).at = start as u64;
+        self.opened(permit.number, State::Queued, route, opening);
         Ok(())
     }
 
@@ -224,7 +225,8 @@ impl Connection {
         // A route that was bound while the call waited costs less than was reserved (wire 7.1).
         let cost = cost_to(route, opening.len, opening.block.len());
         if opening.shape != Shape::Unary {
-            self.calling.slot(number).stream = self.caller_stream(opening.shape);
+            let stream = self.caller_stream(opening.shape);
+            self.calling.slot(number).set_stream(stream);
         }
         let slot = self.calling.slot(number);
         let reserved = slot.cost;
@@ -233,36 +235,20 @@ impl Connection {
         slot.state = state;
         slot.limit = opening.limit;
         self.calls_account.refund(reserved.saturating_sub(cost));
-        slot.left = opening.left;
-        if slot.left.is_some() {
-            self.unstamped.push(number);
+        if let Some(left) = opening.left {
+            self.deadlines.begin(number * 2, left);
         }
     }
 
     /// Now is when the time of the calls that were opened since the last stamp begins: whoever opens a call need not read
     /// a clock. Called with the lock that opened them held, or soon after, before [`poll_timeout`](Self::poll_timeout).
     pub(crate) fn stamp(&mut self, now: Instant) {
-        // Most have as much time as the one before.
-        let mut last = None;
-        for number in self.unstamped.drain(..) {
-            let Some(left) = self.calling.take_left(number) else { continue };
-            let tick = match last {
-                Some((same, tick)) if same == left => tick,
-                _ => {
-                    let Some(at) = now.checked_add(left) else { continue };
-                    let tick = self.deadlines.tick_after(at);
-                    last = Some((left, tick));
-                    tick
-                }
-            };
-            self.deadlines.set_tick(number * 2, tick);
-        }
+        self.deadlines.stamp(now);
     }
 
     /// The call is over for its caller.
     pub(super) fn clear_deadline(&mut self, number: u32) {
         self.deadlines.clear(number * 2);
-        self.calling.slot(number).left = None;
     }
 
     /// A permit that is not used after all.
@@ -274,7 +260,7 @@ impl Connection {
 
     /// The answer, once it is there. The call is over for its caller then.
     #[inline]
-    pub(crate) fn take_answer(&mut self, number: u32) -> Option<Answer> {
+    pub(crate) fn take_answer(&mut self, number: u32) -> Option<Kept> {
         let answer = self.calling.take_answer(number)?;
         self.settle_call(number);
         Some(answer)

@@ -65,9 +65,11 @@ impl LargeKind {
 /// What of the calls and pushes went into a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Left {
-    /// A CALL's first byte: from here on it counts as opened.
+    /// A whole CALL; its last byte is this many bytes from the start of the connection.
+    Call(CallId, u64),
+    /// A large CALL's first byte: from here on it counts as opened.
     CallBegun(CallId),
-    /// A CALL's last byte, which is this many bytes from the start of the connection.
+    /// A large CALL's last byte, which is this many bytes from the start of the connection.
     CallEnded(CallId, u64),
     /// A large reply's last byte.
     ReplyEnded(CallId),
@@ -279,8 +281,7 @@ impl Outbox {
         let small_begins = self.handed_over + self.control.len() as u64;
         self.handed_over = small_begins + self.small.len() as u64;
         for (id, end) in self.fresh.drain(..) {
-            left.push(Left::CallBegun(id));
-            left.push(Left::CallEnded(id, small_begins + end as u64));
+            left.push(Left::Call(id, small_begins + end as u64));
         }
         if self.control.is_empty() {
             std::mem::swap(&mut self.small, &mut batch.head);

@@ -86,14 +86,14 @@ impl Connection {
     /// which [`Event::Readable`] tells; the answer itself is the last.
     pub(crate) fn reply_begun(&mut self, number: u32) -> Option<(usize, Bytes)> {
         let slot = self.calling.open(number).filter(|slot| slot.owned && !slot.has_answer())?;
-        let (assembly, block) = slot.reply.as_deref_mut()?;
+        let (assembly, block) = slot.reply_mut()?;
         assembly.go_in_pieces();
         Some((assembly.total(), block.clone()))
     }
 
     /// What has come of the answer that is under way.
     pub(crate) fn reply_piece(&mut self, number: u32) -> Option<Bytes> {
-        self.calling.open(number)?.reply.as_mut()?.0.take_piece()
+        self.calling.open(number)?.reply_mut()?.0.take_piece()
     }
 
     /// Ends a call with a message of so many bytes, which are to [come](Self::reply_came).

@@ -84,18 +84,18 @@ impl Connection {
         };
         let stream = if id.opener() == self.role {
             let slot = self.calling.open(id.number())?;
-            if let Some(reply) = &mut slot.reply {
-                return Some(&mut reply.0);
+            if slot.reply().is_some() {
+                return slot.reply_mut().map(|reply| &mut reply.0);
             }
-            &mut slot.stream
+            slot.stream_mut()
         } else {
             let served = self.serving.open(id.number())?;
             match &mut served.state {
                 ServedState::Receiving(request) => return Some(&mut request.assembly),
                 ServedState::Passing(passing) => return Some(&mut passing.assembly),
-                _ => &mut served.stream,
+                _ => served.stream.as_deref_mut(),
             }
         };
-        stream.as_mut()?.inn.as_mut()?.under_way()
+        stream?.inn.as_mut()?.under_way()
     }
 }

@@ -148,13 +148,13 @@ impl Connection {
     /// The items of a call, if more of them may come.
     fn plain_items(&mut self, id: CallId) -> Option<&mut ItemsIn> {
         let stream = if self.is_ours(id) {
-            let slot = self.calling.open(id.number()).filter(|slot| slot.reply.is_none())?;
+            let slot = self.calling.open(id.number()).filter(|slot| slot.reply().is_none())?;
             // No HEADERS after them.
             slot.headers = true;
-            slot.stream.as_mut()
+            slot.stream_mut()
         } else {
             let served = self.serving.open(id.number())?;
-            served.stream.as_mut().filter(|_| !served.caller_ended)
+            served.stream.as_deref_mut().filter(|_| !served.caller_ended)
         };
         stream?.inn.as_mut()
     }

@@ -21,10 +21,8 @@ impl Connection {
         self.held.shrink();
         self.replies_waiting.shrink();
         self.asking.shrink();
-        for list in [&mut self.unstamped, &mut self.owed.lanes] {
-            if list.is_empty() {
-                *list = Vec::new();
-            }
+        if self.owed.lanes.is_empty() {
+            self.owed.lanes = Vec::new();
         }
         for list in [&mut self.owed.streams, &mut self.senders_in_line] {
             if list.is_empty() {

@@ -43,7 +43,7 @@ impl Connection {
         }
         // Not by `stream`, which borrows the outbox too.
         let stream = match key.id.opener() == self.role {
-            true => self.calling.get(key.id.number())?.stream.as_deref_mut(),
+            true => self.calling.get(key.id.number())?.stream_mut(),
             false => self.serving.get(key.id.number())?.stream.as_deref_mut(),
         };
         let out = stream.filter(|stream| stream.is(key))?.out.as_mut()?;
@@ -259,8 +259,8 @@ impl Connection {
         let number = key.id.number();
         let slot = self.calling.slot(number);
         if let (Some(limit), None) = (reply_within, slot.limit) {
-            (slot.limit, slot.left) = (Some(limit), Some(limit));
-            self.unstamped.push(number);
+            slot.limit = Some(limit);
+            self.deadlines.begin(number * 2, limit);
         }
         match self.stream(key).and_then(|stream| stream.out.as_mut()) {
             Some(out) if out.is_busy() => out.finishing = true,
@@ -361,7 +361,7 @@ impl Connection {
             return;
         }
         let Some(slot) = self.calling.open(id.number()) else { return };
-        if !slot.side_ended && slot.stream.as_ref().is_some_and(|stream| stream.out.is_some()) {
+        if !slot.side_ended && slot.stream().is_some_and(|stream| stream.out.is_some()) {
             let text = "asked for no more items";
             self.close_out(id, Closed::Unwanted(why));
             self.say_reset(id, Code::CANCELLED, text);

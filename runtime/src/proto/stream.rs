@@ -172,7 +172,7 @@ impl Connection {
     /// The stream that has this id now.
     pub(super) fn stream_of(&mut self, id: CallId) -> Option<&mut Stream> {
         match id.opener() == self.role {
-            true => self.calling.get(id.number())?.stream.as_deref_mut(),
+            true => self.calling.get(id.number())?.stream_mut(),
             false => self.serving.get(id.number())?.stream.as_deref_mut(),
         }
     }

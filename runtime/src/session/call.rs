@@ -12,7 +12,7 @@ use super::outside;
 use super::state::State;
 use super::waiters::Granted;
 use crate::frame::RouteOut;
-use crate::proto::{Answer, OpenRoute, Opening, Permit, Shape, cost_to};
+use crate::proto::{Kept, OpenRoute, Opening, Permit, Shape, cost_to};
 use crate::{Message, Status};
 
 /// What a call is waiting for. It must be given to [`Shared::drop_call`] if the caller goes first.
@@ -122,7 +122,7 @@ impl Shared {
     }
 
     /// The answer of call `number`, once.
-    pub(crate) fn poll_answer(&self, number: u32, waker: &Waker) -> Poll<Answer> {
+    pub(crate) fn poll_answer(&self, number: u32, waker: &Waker) -> Poll<Kept> {
         self.with_little(|state| match state.conn.take_answer(number) {
             Some(answer) => {
                 state.take_caller(number);

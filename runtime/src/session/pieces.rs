@@ -80,7 +80,7 @@ impl Opened {
     }
 
     fn poll_answer(&mut self, cx: &mut Cx<'_>) -> Poll<Answer> {
-        let answer = self.shared.poll_answer(self.number, cx.waker());
+        let answer = self.shared.poll_answer(self.number, cx.waker()).map(Answer::from);
         self.answered |= answer.is_ready();
         answer
     }

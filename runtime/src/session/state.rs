@@ -315,7 +315,7 @@ impl State {
             Some(Asker::Relay(relay)) => {
                 let answer = self.conn.take_answer(number);
                 let none = || Answer::Local(Status::internal("no answer"));
-                todo.relayed.push((relay, answer.unwrap_or_else(none)));
+                todo.relayed.push((relay, answer.map_or_else(none, Answer::from)));
             }
         }
     }

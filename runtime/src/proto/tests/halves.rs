@@ -75,7 +75,7 @@ impl End {
     pub(super) fn stream_answered(&mut self, number: u32) {
         let over = self.conn.is_over();
         let answer = self.conn.calling.slot(number).answer().expect("an answer was announced");
-        self.ledger.stream_answered(number, answer, over);
+        self.ledger.stream_answered(number, &answer, over);
         self.woken.push(Woken::Reader(CallId::new(self.conn.role(), number)));
     }
 

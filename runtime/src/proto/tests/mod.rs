@@ -335,7 +335,7 @@ impl End {
                 Event::PeerDrains => self.peer_drains = true,
                 Event::Stopped(id, why) => self.stop(id.number(), why),
                 Event::Answered(number) => {
-                    let answer = self.conn.take_answer(number).expect("an answer was announced");
+                    let answer = self.conn.take_answer(number).expect("an answer was announced").into();
                     self.ledger.answered(number, &answer, self.conn.is_over());
                     self.answers.push((number, answer));
                 }
