@@ -30,7 +30,7 @@ pub(crate) struct Deadlines {
 struct Table {
     /// The keys by their last bit: most connections have calls of one end only.
     halves: [Half; 2],
-    /// No deadline is before this tick.
+    /// No deadline is before this tick, nor is the bound of a group that has one.
     first: u64,
     set: usize,
     /// Those whose time has not begun, and how much they have.
@@ -67,12 +67,9 @@ impl Table {
     fn set(&mut self, key: u32, tick: u64) {
         *self.tick_of(key) = tick;
         let group = &mut self.halves[key as usize % 2].groups[key as usize / 2 / GROUP];
-        if self.set == 0 {
-            (self.first, *group) = (tick, tick);
-        } else if tick < *group {
-            *group = tick;
-            self.first = self.first.min(tick);
-        }
+        // What deadlines that were cleared left in a group may be lower than it need be, and is its bound all the same.
+        let (first, bound) = if self.set == 0 { (tick, tick) } else { (self.first, tick.min(*group)) };
+        (self.first, *group) = (first.min(bound), bound);
         self.set += 1;
     }
 
@@ -178,7 +175,9 @@ impl Deadlines {
     /// When to call [`expire`](Self::expire) next: not after the first deadline, at times well before it.
     pub(crate) fn next(&self) -> Option<Instant> {
         let table = self.table.as_ref().filter(|table| table.set > 0)?;
-        let millis = table.first.saturating_mul(TICK.as_millis() as u64);
+        // What is left of old ones may lie behind.
+        let tick = table.first.max(self.done + 1);
+        let millis = tick.saturating_mul(TICK.as_millis() as u64);
         self.origin.checked_add(Duration::from_millis(millis))
     }
 
@@ -240,6 +239,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_where_an_earlier_one_was_cleared_is_not_forgotten() {
+        let start = crate::proto::test_clock();
+        let mut deadlines = Deadlines::new(start);
+        let at = |millis| start + Duration::from_millis(millis);
+        deadlines.set(0, at(20));
+        deadlines.clear(0);
+        // In another group, as the only one; then one before it where the first was.
+        deadlines.set(2 * GROUP as u32, at(2_000));
+        deadlines.set(0, at(400));
+        assert!(deadlines.next().is_some_and(|next| next <= at(400)));
+        assert_eq!(expired(&mut deadlines, at(400)), [0]);
+        assert_eq!(expired(&mut deadlines, at(2_000)), [2 * GROUP as u32]);
+    }
+
+    #[test]
     fn deadlines_far_ahead_wait_for_theirs() {
         let start = crate::proto::test_clock();
         let mut deadlines = Deadlines::new(start);
@@ -262,8 +276,12 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % below
         };
-        for _ in 0..20_000 {
+        for turn in 0..20_000 {
             let key = random(700) as u32;
+            if turn % 200 == 0 {
+                // All are cleared, as when each call has its answer.
+                std::mem::take(&mut due).into_keys().for_each(|key| deadlines.clear(key));
+            }
             match random(8) {
                 0..4 if !due.contains_key(&key) => {
                     let at = now + [3, 40, 5_000][random(3) as usize] + random(40);
