@@ -26,6 +26,7 @@ mod observer;
 mod pair;
 mod pieces;
 mod placing;
+mod plain;
 mod pushes;
 mod raw;
 mod stream_bounds;
