@@ -198,7 +198,7 @@ impl Calling {
         let mut calls = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let not_run = match slot.state {
-                State::Sent => slot.at > written || count.is_some_and(|c| slot.order >= c),
+                State::Sent => !slot.has_left(written) || count.is_some_and(|c| slot.order >= c),
                 _ => continue,
             };
             calls.push((index as u32 + 1, not_run));
@@ -226,6 +226,21 @@ mod tests {
     use super::super::assembly::Assembly;
     use super::*;
     use crate::Status;
+
+    #[test]
+    fn a_call_of_which_a_part_has_left_was_not_run_whatever_became_of_that_part() {
+        let mut calling = Calling::new(4);
+        let [half, whole] = [calling.reserve(100).unwrap(), calling.reserve(100).unwrap()];
+        calling.begun(half);
+        calling.begun(whole);
+        calling.ended(whole, 500);
+        // All that left was written, and the peer says that it took both.
+        for count in [None, Some(2)] {
+            assert_eq!(calling.unanswered(u64::MAX, count), [(half, true), (whole, false)]);
+        }
+        assert_eq!(calling.unanswered(499, None), [(half, true), (whole, true)]);
+        assert_eq!(calling.unanswered(500, None), [(half, true), (whole, false)]);
+    }
 
     #[test]
     fn a_number_that_is_free_again_is_as_one_that_was_never_used() {

@@ -129,6 +129,11 @@ impl Slot {
         }
     }
 
+    /// Whether its last byte is among the first so many of all that was sent.
+    pub(super) fn has_left(&self, written: u64) -> bool {
+        self.at != NOT_WHOLE && self.at <= written
+    }
+
     pub(crate) fn stream(&self) -> Option<&Stream> {
         self.stream.as_deref()
     }
