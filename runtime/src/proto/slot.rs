@@ -117,11 +117,12 @@ impl Slot {
         held: 0,
     };
 
-    /// Makes it as one that was never used. What is written again before it is read (`cost`, `limit`, `at` and `order`) is left as it is.
+    /// Makes it [`IDLE`](Self::IDLE): field by field, as most of those that would have to be dropped are empty.
     pub(super) fn clear(&mut self) {
         if self.answer.is_some() {
             self.answer = None;
         }
+        (self.at, self.order, self.cost, self.limit) = (0, 0, 0, None);
         (self.state, self.owned, self.side_ended) = (State::Idle, false, false);
         (self.cancelled, self.headers) = (false, false);
         if self.special {
