@@ -354,3 +354,35 @@ fn refusal(spec: Option<&'static crate::MethodSpec>, shape: Shape, codec: u8, si
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::burst_of;
+
+    /// The bursts in which so many jobs are run, if no more come.
+    fn bursts(mut waiting: usize) -> Vec<usize> {
+        let (mut bursts, mut rest) = (Vec::new(), 0);
+        while waiting > 0 {
+            bursts.push(burst_of(waiting, &mut rest).min(waiting));
+            waiting -= bursts[bursts.len() - 1];
+        }
+        bursts
+    }
+
+    #[test]
+    fn the_second_half_of_a_long_burst_is_run_in_one_go_and_none_is_longer_than_256() {
+        assert_eq!(bursts(1), [1]);
+        assert_eq!(bursts(127), [63, 32, 16, 16]);
+        assert_eq!(bursts(128), [64, 64]);
+        assert_eq!(bursts(512), [256, 256]);
+        assert_eq!(bursts(513), [256, 128, 129]);
+        assert!((1..5_000).all(|jobs| bursts(jobs).into_iter().all(|burst| burst <= 256)));
+    }
+
+    #[test]
+    fn what_comes_behind_a_first_half_makes_a_burst_of_its_own() {
+        let mut rest = 0;
+        assert_eq!(burst_of(200, &mut rest), 100);
+        assert_eq!(burst_of(100 + 60, &mut rest), 80);
+    }
+}
