@@ -59,14 +59,19 @@ fn what_is_sent_to_a_reader_that_never_reads_stops_at_the_credit() {
     fill(64, FIRST - 64);
 }
 
-/// One stream alone: `max_in_flight` is at least 64 (wire 4.5), so it is one of them.
-#[test]
-fn a_single_stream_stops_at_its_credit_to_the_byte_and_goes_on_when_it_is_read() {
+/// One stream alone, at both ends: `max_in_flight` is at least 64 (wire 4.5), so it is one of them.
+fn one_stream() -> (Pair, StreamKey, StreamKey) {
     let mut pair = Pair::new(&config(64));
     pair.b.handler = Handler::Wait;
     let key = pair.a.open_stream(Shape::Bidi, 1, 0, None).expect("there is room");
     pair.drive();
     let theirs = pair.b.calls[0].stream.expect("it has streams");
+    (pair, key, theirs)
+}
+
+#[test]
+fn a_single_stream_stops_at_its_credit_to_the_byte_and_goes_on_when_it_is_read() {
+    let (mut pair, key, theirs) = one_stream();
     for round in 1..=20 {
         while matches!(pair.a.send(key, &body(1, 960)), Sent::Gone) {
             pair.drive();
@@ -86,11 +91,7 @@ fn a_single_stream_stops_at_its_credit_to_the_byte_and_goes_on_when_it_is_read()
 /// The reader takes half of it, and stops: the rest of what may be sent is not all that its sender has.
 #[test]
 fn what_was_gathered_is_told_when_less_than_half_is_unspent() {
-    let mut pair = Pair::new(&config(64));
-    pair.b.handler = Handler::Wait;
-    let key = pair.a.open_stream(Shape::Bidi, 1, 0, None).expect("there is room");
-    pair.drive();
-    let theirs = pair.b.calls[0].stream.expect("it has streams");
+    let (mut pair, key, theirs) = one_stream();
     let total = |pair: &mut Pair| pair.b.conn.stream(theirs).unwrap().inn.as_ref().unwrap().grant.total();
     for _ in 0..8 {
         assert!(matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
