@@ -139,7 +139,6 @@ async fn a_call_costs(over: Over, pends: bool, in_flight: usize) -> f64 {
 }
 
 async fn hostile(bytes: Vec<u8>, times: usize) -> usize {
-    const HELLO: [u8; 16] = *b"\0\0\0\x0c\x01\0\0\0\0\0pCal\x01\0";
     let router = Router::new().add(EchoServer::new(Host { pends: false }));
     let bound = Server::new(router).bind().await.unwrap();
     let handle = bound.handle();
@@ -148,7 +147,7 @@ async fn hostile(bytes: Vec<u8>, times: usize) -> usize {
     let before = LIVE.load(Ordering::Relaxed);
     let session: Session = handle.serve_over(ours).unwrap();
     let mut most = 0;
-    if peer.write_all(&HELLO).await.is_ok() {
+    if peer.write_all(&raw::hello(&[])).await.is_ok() {
         for _ in 0..times {
             // It may be given up in the middle; it never reads.
             if peer.write_all(&bytes).await.is_err() || session.is_closed() {
@@ -167,7 +166,7 @@ async fn hostile(bytes: Vec<u8>, times: usize) -> usize {
 }
 
 fn ping(number: u64) -> Vec<u8> {
-    [&b"\0\0\0\x0e\x05\0\0\0\0\0"[..], &number.to_be_bytes()].concat()
+    raw::frame(0x05, 0, 0, &number.to_be_bytes())
 }
 
 #[test]

@@ -7,9 +7,9 @@ use protocall::{Caller, Channel, Router, Server, Session};
 use protocall_tests::proto::echo::v1::{EchoClient, EchoRequest, EchoServer};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 
+use super::raw::hello;
 use super::{COUNT, Host, LIVE};
 
-const HELLO: [u8; 16] = *b"\0\0\0\x0c\x01\0\0\0\0\0pCal\x01\0";
 /// Receivers.
 const MANY: usize = 64;
 /// Pushes in a row.
@@ -55,7 +55,7 @@ pub(crate) async fn a_push_to_many_costs_few_allocations() {
 async fn deaf(handle: &protocall::ServerHandle) -> (DuplexStream, Session) {
     let (mut peer, ours) = tokio::io::duplex(1 << 10);
     let session = handle.serve_over(ours).unwrap();
-    peer.write_all(&HELLO).await.unwrap();
+    peer.write_all(&hello(&[])).await.unwrap();
     (peer, session)
 }
 
