@@ -187,10 +187,9 @@ fn give(pool: &loom::sync::Mutex<(Waiters, u32)>, permits: u32) {
         let (waiters, free) = &mut *pool;
         *free += permits;
         waiters.grant(
-            u64::MAX,
             |_, _| {
-                *free = free.checked_sub(1)?;
-                Some(Permit { number: 1 })
+                *free = free.checked_sub(1).ok_or(u64::MAX)?;
+                Ok(Permit { number: 1 })
             },
             &mut wakes,
         );

@@ -244,8 +244,8 @@ impl State {
     /// Lets those who wait to call go on, as far as there is room.
     pub(crate) fn grant(&mut self, wakes: &mut Vec<Waker>) {
         let conn = &mut self.conn;
-        let available = conn.call_credit();
-        self.waiters.grant(available, |cost, keep| conn.reserve_call(cost, keep), wakes);
+        let reserve = |cost, keep| conn.reserve_call(cost, keep).ok_or_else(|| conn.call_credit());
+        self.waiters.grant(reserve, wakes);
         if let Some(cost) = self.waiters.first_cost() {
             self.conn.ask_call_credit(cost);
         }

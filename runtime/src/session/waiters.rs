@@ -100,25 +100,29 @@ impl Waiters {
         }
     }
 
-    /// Gives what `reserve(cost, keep)` gives to those who wait, and collects whom to wake.
+    /// Gives what `reserve(cost, keep)` gives to those who wait, or tells how much credit there is, and collects whom to
+    /// wake.
     pub(crate) fn grant(
         &mut self,
-        available: u64,
-        mut reserve: impl FnMut(u64, u64) -> Option<Permit>,
+        mut reserve: impl FnMut(u64, u64) -> Result<Permit, u64>,
         wakes: &mut Vec<Waker>,
     ) {
         let Some(lines) = &mut self.lines else { return };
         while let Some((&key, large)) = lines.large.first_key_value() {
-            let Some(permit) = reserve(large.cost, 0) else {
-                // Half of what is there is kept for it, until it is enough.
-                lines.saved = lines.saved.max(available / 2).min(large.cost);
-                break;
-            };
-            lines.saved = 0;
-            lines.give(key, permit, wakes);
+            match reserve(large.cost, 0) {
+                Ok(permit) => {
+                    lines.saved = 0;
+                    lines.give(key, permit, wakes);
+                }
+                Err(available) => {
+                    // Half of what is there is kept for it, until it is enough.
+                    lines.saved = lines.saved.max(available / 2).min(large.cost);
+                    break;
+                }
+            }
         }
         while let Some((&key, small)) = lines.small.first_key_value() {
-            let Some(permit) = reserve(small.cost, lines.saved) else { break };
+            let Ok(permit) = reserve(small.cost, lines.saved) else { break };
             lines.give(key, permit, wakes);
         }
     }
@@ -183,11 +187,31 @@ mod tests {
         let key = waiters.join(100, Waker::noop());
         waiters.shrink();
         assert!(waiters.wait() && waiters.must_queue(100) && !waiters.must_queue(1 << 20));
-        waiters.grant(1_000, |_, _| Some(permit), &mut Vec::new());
+        waiters.grant(|_, _| Ok(permit), &mut Vec::new());
         waiters.shrink();
         assert_eq!(waiters.poll(key, Waker::noop()), Some(Granted::Permit(permit)));
         waiters.shrink();
         assert!(waiters.lines.is_none());
         assert_eq!(waiters.poll(key, Waker::noop()), Some(Granted::Recheck), "once");
+    }
+
+    #[test]
+    fn what_a_large_one_leaves_is_halved_for_the_next_and_not_what_there_was_before_it() {
+        let (mut waiters, mut wakes, large) = (Waiters::default(), Vec::new(), 4 << 20);
+        let mut credit = large + 1_000;
+        for cost in [large, large, 174] {
+            waiters.join(cost, Waker::noop());
+        }
+        waiters.grant(
+            |cost, keep| match credit >= cost + keep {
+                true => {
+                    credit -= cost;
+                    Ok(Permit { number: 7 })
+                }
+                false => Err(credit),
+            },
+            &mut wakes,
+        );
+        assert_eq!((wakes.len(), credit, waiters.keep(174)), (2, 1_000 - 174, 500));
     }
 }
