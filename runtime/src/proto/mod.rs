@@ -192,7 +192,7 @@ impl Connection {
             answered: VecDeque::new(),
             call_room: false,
             left: Vec::new(),
-            pool: Pool::new(ours.message_limit as usize),
+            pool: Pool::new(&ours),
             peer: Peer {
                 said_hello: false,
                 ready: false,

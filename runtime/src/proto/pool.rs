@@ -4,9 +4,8 @@
 use bytes::{Buf, BytesMut};
 
 use super::Connection;
+use crate::frame::Settings;
 
-/// So much is kept for the next messages, or two of the largest: about as many as are under way at once.
-const KEPT: usize = 16 << 20;
 /// Sizes are rounded up to this, so that messages of about the same size share buffers.
 const STEP: usize = 16 << 10;
 
@@ -31,10 +30,15 @@ struct Kept {
 }
 
 impl Pool {
-    /// For messages up to this.
-    pub(crate) fn new(largest: usize) -> Self {
-        let most = KEPT.max(largest.saturating_add(APART + STEP).saturating_mul(2));
+    /// For as many bytes as may be under way at once, or two messages of the largest.
+    pub(crate) fn new(ours: &Settings) -> Self {
+        let largest = (ours.message_limit as usize).saturating_add(APART + STEP);
+        let most = usize::try_from(ours.calls_credit).unwrap_or(usize::MAX).max(largest.saturating_mul(2));
         Self { most, kept: Vec::new(), bytes: 0 }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        (self.kept, self.bytes) = (Vec::new(), 0);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -62,9 +66,15 @@ impl Pool {
         let buffer = kept.handle.split_off(0);
         self.kept.push(kept);
         while self.bytes > self.most {
-            self.bytes -= self.kept.remove(0).size;
+            self.forget_one();
         }
         buffer
+    }
+
+    /// One that somebody has rather than one that is free.
+    fn forget_one(&mut self) {
+        let in_use = self.kept.iter_mut().position(|kept| !kept.handle.try_reclaim(kept.size));
+        self.bytes -= self.kept.remove(in_use.unwrap_or(0)).size;
     }
 }
 
@@ -80,11 +90,17 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashSet, VecDeque};
+
     use super::*;
+
+    fn of(message_limit: u32, calls_credit: u64) -> Pool {
+        Pool::new(&Settings { message_limit, calls_credit, ..Settings::initial() })
+    }
 
     #[test]
     fn a_buffer_is_used_again_once_nobody_has_it() {
-        let mut pool = Pool::new(4 << 20);
+        let mut pool = of(4 << 20, 16 << 20);
         let mut first = pool.take(100_000);
         first.extend_from_slice(&[7; 100_000]);
         let at = first.as_ptr();
@@ -101,23 +117,45 @@ mod tests {
 
     #[test]
     fn a_small_message_does_not_hold_a_large_buffer() {
-        let mut pool = Pool::new(4 << 20);
+        let mut pool = of(4 << 20, 16 << 20);
         drop(pool.take(1 << 20));
         assert!(pool.take(100_000).capacity() < 200_000);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut pool = Pool::new(4 << 20);
+        let mut pool = of(4 << 20, 16 << 20);
         let taken: Vec<_> = (0..40).map(|_| pool.take(1 << 20)).collect();
         assert!(taken.iter().all(|buffer| buffer.capacity() >= 1 << 20));
         assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
         assert!(pool.take(64 << 20).capacity() >= 64 << 20);
         assert_eq!((pool.kept.len(), pool.bytes), (16, 16 << 20));
-        let mut pool = Pool::new(64 << 20);
+        let mut pool = of(64 << 20, 16 << 20);
         for _ in 0..3 {
             drop(pool.take((64 << 20) + APART));
             assert!(pool.bytes >= 64 << 20 && pool.bytes <= pool.most && pool.most < 130 << 20);
         }
+    }
+
+    #[test]
+    fn as_many_as_may_be_under_way_share_their_buffers_with_the_next() {
+        let mut pool = of(64 << 20, 256 << 20);
+        let mut first = HashSet::new();
+        let mut under_way: VecDeque<_> = (0..3).map(|_| pool.take(64 << 20)).collect();
+        first.extend(under_way.iter().map(|buffer| buffer.as_ptr()));
+        for _ in 0..9 {
+            under_way.pop_front();
+            under_way.push_back(pool.take(64 << 20));
+            assert!(first.contains(&under_way[2].as_ptr()));
+        }
+    }
+
+    #[test]
+    fn what_is_free_is_kept_rather_than_what_somebody_has() {
+        let mut pool = of(4 << 20, 0);
+        let free = pool.take(4 << 20).as_ptr();
+        let held: Vec<_> = (0..5).map(|_| pool.take(3 << 20)).collect();
+        assert!(pool.bytes <= pool.most && held.iter().all(|buffer| buffer.as_ptr() != free));
+        assert_eq!(pool.take(4 << 20).as_ptr(), free);
     }
 }

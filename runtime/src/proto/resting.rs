@@ -1,13 +1,12 @@
 //! What is kept for its room is given back: each part that is empty, so that it may be done at any time. Called by the
 //! driver of a connection that does little, or nothing any more.
 
-use super::pool::Pool;
 use super::{Connection, VecDeque};
 
 impl Connection {
     /// Nothing has come or gone for some time: everything is given back that is not in use.
     pub(crate) fn rest(&mut self) {
-        self.pool = Pool::new(self.ours.message_limit as usize);
+        self.pool.clear();
         self.rest_transit();
         self.shrink();
     }
