@@ -12,7 +12,7 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 /// A poll that takes as long burns.
 const BURN: Duration = Duration::from_millis(1);
 /// A method is remembered for a poll that does not burn for each so long that it burnt. To get out of the way costs about
-/// as much: so it costs at most about what the burning does.
+/// as much: so it costs at most about what the burning does. To look at one costs less.
 const EACH: Duration = Duration::from_micros(10);
 /// The most that is remembered.
 const MOST: u32 = 65_536;
@@ -26,35 +26,60 @@ const SAMPLE: u32 = 8;
 pub(crate) enum Habit {
     #[default]
     Quick,
+    /// One was long by the clock. Its thread may have done nothing but wait for a processor: the next are looked at.
+    Doubtful,
     /// They burn, or some of them do.
     Burns,
 }
 
 /// How much a method has burnt lately.
 #[derive(Debug, Default)]
-pub(crate) struct Burns(AtomicU32);
+pub(crate) struct Burns {
+    burnt: AtomicU32,
+    /// What it seemed to have burnt, and for so long again after it has.
+    doubt: AtomicU32,
+}
 
 impl Burns {
     pub(crate) fn habit(&self) -> Habit {
-        match self.0.load(Ordering::Relaxed) {
-            0 => Habit::Quick,
+        match [&self.burnt, &self.doubt].map(|count| count.load(Ordering::Relaxed)) {
+            [0, 0] => Habit::Quick,
+            [0, _] => Habit::Doubtful,
             _ => Habit::Burns,
         }
     }
 
-    /// A poll took so long. Two that say so at once may lose one of them, which does not matter.
-    pub(super) fn polled(&self, took: Duration) {
-        let before = self.0.load(Ordering::Relaxed);
-        let now = match is_long(took) {
-            false if before == 0 => return,
-            false => before - 1,
-            true => {
-                let like = u32::try_from(took.as_micros() / EACH.as_micros()).unwrap_or(MOST);
-                before.saturating_add(like).min(MOST)
-            }
-        };
-        self.0.store(now, Ordering::Relaxed);
+    /// A poll was long by the clock, of a method that is taken for quick.
+    pub(super) fn seemed_long(&self, took: Duration) {
+        add(&self.doubt, took);
     }
+
+    /// A poll took so long, not counting what its thread waited. Two that say so at once may lose one of them, which does not
+    /// matter.
+    pub(super) fn polled(&self, took: Duration) {
+        if is_long(took) {
+            add(&self.burnt, took);
+            add(&self.doubt, took);
+        } else if !less(&self.burnt) {
+            less(&self.doubt);
+        }
+    }
+}
+
+/// What is remembered for a poll that took so long.
+fn add(count: &AtomicU32, took: Duration) {
+    let like = u32::try_from(took.as_micros() / EACH.as_micros()).unwrap_or(MOST);
+    let before = count.load(Ordering::Relaxed);
+    count.store(before.saturating_add(like).min(MOST), Ordering::Relaxed);
+}
+
+/// False: there is nothing left to forget.
+fn less(count: &AtomicU32) -> bool {
+    let before = count.load(Ordering::Relaxed);
+    if before > 0 {
+        count.store(before - 1, Ordering::Relaxed);
+    }
+    before > 0
 }
 
 /// How many handlers that may burn are being polled by the workers of a runtime.
@@ -151,13 +176,26 @@ mod tests {
         burns.polled(Duration::from_micros(999));
         assert_eq!(burns.habit(), Habit::Quick);
         burns.polled(Duration::from_millis(5));
-        for _ in 0..500 {
-            assert_eq!(burns.habit(), Habit::Burns);
-            burns.polled(Duration::from_micros(20));
+        for habit in [Habit::Burns, Habit::Doubtful] {
+            for _ in 0..500 {
+                assert_eq!(burns.habit(), habit);
+                burns.polled(Duration::from_micros(20));
+            }
         }
         assert_eq!(burns.habit(), Habit::Quick);
         burns.polled(Duration::from_secs(1 << 40));
-        assert_eq!(burns.0.load(Ordering::Relaxed), MOST);
+        assert_eq!(burns.burnt.load(Ordering::Relaxed), MOST);
+    }
+
+    #[test]
+    fn a_poll_that_only_seemed_long_makes_no_method_burn() {
+        let burns = Burns::default();
+        burns.seemed_long(Duration::from_millis(4));
+        for _ in 0..400 {
+            assert_eq!(burns.habit(), Habit::Doubtful);
+            burns.polled(Duration::from_micros(140));
+        }
+        assert_eq!(burns.habit(), Habit::Quick);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::task::{Context as Cx, Poll, Waker};
 use super::burns::{self, Habit};
 use super::clock;
 use super::lane::LaneTurn;
+use super::waited;
 use crate::context::{BoxFuture, CallCore, Context};
 use crate::service::Handling;
 
@@ -45,7 +46,7 @@ impl FirstPoll {
     pub(super) fn of(self, habit: Habit) -> Self {
         match habit {
             Habit::Quick => self,
-            Habit::Burns => Self::Task,
+            Habit::Doubtful | Habit::Burns => Self::Task,
         }
     }
 }
@@ -144,13 +145,22 @@ impl HandlerTask {
             let polled = self.poll_handler(cx);
             (polled, clock::now().saturating_duration_since(began))
         };
+        let mut measured = || {
+            let before = waited::so_far();
+            let (polled, took) = timed();
+            (polled, took.saturating_sub(waited::so_far().saturating_sub(before)))
+        };
         let (polled, took) = match habit {
             Habit::Quick => timed(),
-            Habit::Burns => shared.poll_burning(timed),
+            Habit::Doubtful => measured(),
+            Habit::Burns => shared.poll_burning(measured),
         };
-        if habit == Habit::Burns || burns::is_long(took) {
+        if habit != Habit::Quick || burns::is_long(took) {
             let burns = shared.router.burns(self.core.route());
-            burns.polled(took);
+            match habit {
+                Habit::Quick => burns.seemed_long(took),
+                Habit::Doubtful | Habit::Burns => burns.polled(took),
+            }
             self.habit = burns.habit();
         }
         if first == FirstPoll::Runner {

@@ -35,6 +35,7 @@ mod state;
 mod stats;
 pub(crate) mod streams;
 pub(crate) mod task;
+mod waited;
 mod waiters;
 pub(crate) mod wakers;
 

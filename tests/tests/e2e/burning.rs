@@ -78,6 +78,13 @@ fn call(session: &Session, word: &'static str) -> JoinHandle<Result<(), Status>>
     tokio::spawn(async move { call.await.map(drop) })
 }
 
+/// Once for the doubt, and once for the certainty.
+async fn long(session: &Session) {
+    for _ in 0..2 {
+        within(call(session, "long")).await.unwrap().unwrap();
+    }
+}
+
 async fn others_are_answered(session: &Session) {
     for _ in 0..10 {
         within(call(session, "meanwhile")).await.unwrap().unwrap();
@@ -100,7 +107,7 @@ async fn calls_are_answered_while_two_compute() {
     let gate = Gate::default();
     let ends = Ends::new(Over::Tcp, &burner(&gate)).await;
     for caller in ends.both() {
-        within(call(&caller, "long")).await.unwrap().unwrap();
+        long(&caller).await;
         two_hold(&caller, &gate).await;
         two_hold(&caller, &gate).await;
     }
@@ -123,7 +130,7 @@ async fn calls_are_answered_while_both_ends_compute() {
     let ends = Ends::new(Over::Tcp, &burner(&gate)).await;
     let callers = ends.both();
     for caller in &callers {
-        within(call(caller, "long")).await.unwrap().unwrap();
+        long(caller).await;
     }
     let held = callers.each_ref().map(|caller| call(caller, "hold"));
     gate.holds(2).await;
@@ -155,7 +162,7 @@ async fn a_handler_that_computes_does_so_in_a_local_set_too() {
     set.run_until(async {
         let ends = Ends::new(Over::Tcp, &burner(&Gate::default())).await;
         for _ in 0..3 {
-            within(call(&ends.near, "long")).await.unwrap().unwrap();
+            long(&ends.near).await;
         }
     })
     .await;
@@ -167,9 +174,11 @@ async fn calls_are_answered_while_a_push_and_a_call_compute() {
     let ends = Ends::new(Over::Tcp, &burner(&gate)).await;
     for pusher in ends.both() {
         gate.set(false);
-        within(echo(&pusher).note(message("long"))).await.unwrap();
-        within(call(&pusher, "long")).await.unwrap().unwrap();
-        within(pusher.flushed()).await.unwrap();
+        for _ in 0..2 {
+            within(echo(&pusher).note(message("long"))).await.unwrap();
+            within(pusher.flushed()).await.unwrap();
+        }
+        long(&pusher).await;
         within(echo(&pusher).note(message("hold"))).await.unwrap();
         let held = call(&pusher, "hold");
         gate.holds(2).await;
@@ -196,7 +205,7 @@ async fn what_computes_after_an_await_is_found_too() {
     for caller in ends.both() {
         // Of such polls some are timed.
         for _ in 0..32 {
-            within(call(&caller, "long")).await.unwrap().unwrap();
+            long(&caller).await;
         }
         two_hold(&caller, &gate).await;
     }
@@ -208,7 +217,7 @@ async fn handlers_that_panic_or_are_given_up_out_of_the_way_leave_it() {
     let gate = Gate::default();
     let ends = Ends::new(Over::Tcp, &burner(&gate)).await;
     for caller in ends.both() {
-        within(call(&caller, "long")).await.unwrap().unwrap();
+        long(&caller).await;
         for _ in 0..10 {
             let status = within(call(&caller, "panic")).await.unwrap().unwrap_err();
             assert_eq!(status.code(), Code::INTERNAL);
@@ -252,7 +261,7 @@ async fn a_handler_out_of_the_way_lets_go_when_its_call_is_given_up() {
     });
     let ends = Ends::new(Over::Tcp, &host).await;
     for caller in ends.both() {
-        within(call(&caller, "long")).await.unwrap().unwrap();
+        long(&caller).await;
         let call = call(&caller, "endless");
         others_are_answered(&caller).await;
         call.abort();
@@ -267,7 +276,7 @@ fn a_handler_out_of_the_way_comes_to_its_end_though_the_runtime_goes() {
     let gate = Gate::default();
     runtime.block_on(async {
         let ends = Ends::new(Over::Tcp, &burner(&gate)).await;
-        within(call(&ends.near, "long")).await.unwrap().unwrap();
+        long(&ends.near).await;
         call(&ends.near, "hold");
         gate.holds(1).await;
     });
