@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Supply, burn};
+use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Result, Source, Supply, burn};
 use connectrpc::client::{CallOptions, ClientConfig, Http2Connection, SharedHttp2Connection, stream_iter};
 use connectrpc::{
     ConnectError, InboundStream, Limits, RequestContext, Response, Router, Server, ServiceRequest,
@@ -58,13 +58,13 @@ impl Upload for Uploads {
 
 /// What comes, until the stream ends.
 async fn tally(mut packets: InboundStream<Packet>) -> Result<bench_harness::Tally, ConnectError> {
-    let receipts = Receipts::default();
+    let mut tally = bench_harness::Tally::default();
     while let Some(packet) = packets.next().await {
         let packet = packet?;
         let packet = packet.view();
-        receipts.add(packet.seq, packet.body);
+        tally.add(packet.seq, packet.body);
     }
-    Ok(receipts.tally())
+    Ok(tally)
 }
 
 fn tell(bench_harness::Tally { count, sum, in_order }: bench_harness::Tally) -> Tally {
@@ -82,7 +82,7 @@ impl Streams for Flows {
     ) -> ServiceResult<ServiceStream<Packet>> {
         let (size, time) = (wanted.size as usize, Duration::from_millis(wanted.millis));
         let source = self.0.source(bench_harness::Wanted { size, time });
-        Response::stream_ok(stream::iter(source.map(|payload| Ok(packet(&payload)))))
+        Response::stream_ok(stream::iter(source.map(|payload| Ok(packet(payload)))))
     }
 
     async fn sent(&self, _: RequestContext, _: ServiceRequest<'_, Nothing>) -> ServiceResult<Tally> {
@@ -150,31 +150,31 @@ struct Clients {
     streams: StreamsClient<SharedHttp2Connection>,
 }
 
-fn packet(payload: &Payload) -> Packet {
+fn packet(payload: Payload) -> Packet {
     let body = payload.body.to_vec();
     Packet { seq: payload.seq, body, burn_us: payload.burn_us, ..Packet::default() }
 }
 
 impl Client for Clients {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.echo(packet(&payload)).await?;
+        let reply = self.bench.echo(packet(payload.clone())).await?;
         payload.check(reply.view().seq, reply.view().body)
     }
 
     async fn full(&self, payload: Payload) -> Result<Checked> {
         let options =
             CallOptions::default().with_timeout(Duration::from_secs(5)).with_header("tenant", "north");
-        let reply = self.bench.full_with_options(packet(&payload), options).await?;
+        let reply = self.bench.full_with_options(packet(payload.clone()), options).await?;
         payload.check(reply.view().seq, reply.view().body)
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.work(packet(&payload)).await?;
+        let reply = self.bench.work(packet(payload.clone())).await?;
         payload.check(reply.view().seq, reply.view().body)
     }
 
     async fn push(&self, source: Source) -> Result<bench_harness::Tally> {
-        let packets = stream_iter(source.map(|payload| packet(&payload)));
+        let packets = stream_iter(source.map(packet));
         let reply = self.upload.upload(packets).await?;
         Ok(told(&reply.into_owned()))
     }
@@ -182,16 +182,16 @@ impl Client for Clients {
     async fn stream_down(&self, wanted: bench_harness::Wanted) -> Result<[bench_harness::Tally; 2]> {
         let (size, millis) = (wanted.size as u32, wanted.time.as_millis() as u64);
         let mut packets = self.streams.down(Wanted { size, millis, ..Wanted::default() }).await?;
-        let receipts = Receipts::default();
+        let mut tally = bench_harness::Tally::default();
         while let Some(packet) = packets.message().await? {
-            receipts.add(packet.view().seq, packet.view().body);
+            tally.add(packet.view().seq, packet.view().body);
         }
         let sent = self.streams.sent(Nothing::default()).await?.into_owned();
-        Ok([told(&sent), receipts.tally()])
+        Ok([told(&sent), tally])
     }
 
     async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
-        let packets = stream_iter(source.map(|payload| packet(&payload)));
+        let packets = stream_iter(source.map(packet));
         Ok(told(&self.streams.up(packets).await?.into_owned()))
     }
 
@@ -199,16 +199,16 @@ impl Client for Clients {
         let (mut out, mut back) = self.streams.both().await?.into_split();
         let sender = tokio::spawn(async move {
             for payload in source {
-                out.send(packet(&payload)).await?;
+                out.send(packet(payload)).await?;
             }
             Ok::<_, ConnectError>(())
         });
-        let receipts = Receipts::default();
+        let mut tally = bench_harness::Tally::default();
         while let Some(packet) = back.message().await? {
-            receipts.add(packet.view().seq, packet.view().body);
+            tally.add(packet.view().seq, packet.view().body);
         }
         sender.await??;
-        Ok(receipts.tally())
+        Ok(tally)
     }
 }
 

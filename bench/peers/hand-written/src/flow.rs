@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bench_harness::{Receipts, Result, Source, Supply, Tally, Wanted};
+use bench_harness::{Result, Source, Supply, Tally, Wanted};
 use tokio::sync::Notify;
 
 use crate::wire::{Outbox, Packet, lock};
@@ -62,13 +62,13 @@ impl Reader {
 
     /// Until the last, which is no item.
     async fn tally(mut self) -> (Tally, Packet) {
-        let receipts = Receipts::default();
+        let mut tally = Tally::default();
         loop {
             let (id, packet) = self.next().await;
             if id & LAST != 0 {
-                return (receipts.tally(), packet);
+                return (tally, packet);
             }
-            receipts.add(packet.seq, &packet.body);
+            tally.add(packet.seq, &packet.body);
         }
     }
 }
@@ -79,7 +79,7 @@ pub async fn send_down(outbox: Arc<Outbox>, asked: Packet) {
     let supply = Supply::default();
     for payload in supply.source(Wanted { size, time }) {
         outbox.room().await;
-        outbox.send(ITEM, &packet(&payload));
+        outbox.send(ITEM, &packet(payload));
     }
     outbox.send(ITEM | LAST, &pack(supply.sent()));
 }
@@ -96,7 +96,7 @@ pub async fn both(connection: &Connection, id: u64, source: Source) -> Result<Ta
     let sender = tokio::spawn(async move {
         for payload in source {
             outbox.room().await;
-            outbox.send(id, &packet(&payload));
+            outbox.send(id, &packet(payload));
         }
         outbox.send(id | LAST, &Packet::default());
     });

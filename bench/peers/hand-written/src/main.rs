@@ -203,13 +203,13 @@ impl Connection {
     }
 }
 
-fn packet(payload: &Payload) -> Packet {
-    Packet { seq: payload.seq, body: payload.body.clone(), burn_us: payload.burn_us }
+fn packet(payload: Payload) -> Packet {
+    Packet { seq: payload.seq, body: payload.body, burn_us: payload.burn_us }
 }
 
 impl Client for Connection {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.call(0, &packet(&payload)).await?;
+        let reply = self.call(0, &packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
@@ -220,7 +220,7 @@ impl Client for Connection {
     async fn push(&self, source: Source) -> Result<Tally> {
         for payload in source {
             self.outbox.room().await;
-            self.outbox.send(PUSH, &packet(&payload));
+            self.outbox.send(PUSH, &packet(payload));
         }
         unpack(self.call(COUNT, &Packet::default()).await?)
     }

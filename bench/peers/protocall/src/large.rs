@@ -35,7 +35,7 @@ impl Large for Bodies {
 }
 
 pub async fn put(client: &LargeClient, payload: &Payload) -> Result<Checked> {
-    let reply = client.put(crate::packet(payload)).await?;
+    let reply = client.put(crate::packet(payload.clone())).await?;
     payload.check_digest(reply.seq, reply.digest)
 }
 

@@ -159,24 +159,24 @@ impl Clients {
     }
 }
 
-fn packet(payload: &Payload) -> Packet {
-    Packet { seq: payload.seq, body: payload.body.clone(), burn_us: payload.burn_us }
+fn packet(payload: Payload) -> Packet {
+    Packet { seq: payload.seq, body: payload.body, burn_us: payload.burn_us }
 }
 
 impl Client for Clients {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.echo(packet(&payload)).await?;
+        let reply = self.bench.echo(packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn full(&self, payload: Payload) -> Result<Checked> {
-        let call = self.bench.full(packet(&payload));
+        let call = self.bench.full(packet(payload.clone()));
         let reply = call.metadata("tenant", "north").timeout(Duration::from_secs(5)).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.work(packet(&payload)).await?;
+        let reply = self.bench.work(packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
@@ -184,7 +184,7 @@ impl Client for Clients {
         self.pushes.clear(()).await?;
         let mut sent = 0;
         for payload in source {
-            self.pushes.push(packet(&payload)).await?;
+            self.pushes.push(packet(payload)).await?;
             sent += 1;
         }
         loop {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_harness::{Checked, Held, Payload, Receipts, Result, Source, Supply, Tally, Wanted};
+use bench_harness::{Checked, Held, Payload, Result, Source, Supply, Tally, Wanted};
 use protocall::{Context, RecvStream, SendStream, Status};
 
 use crate::packet;
@@ -18,7 +18,7 @@ impl Streams for Flows {
     async fn down(&self, _: &Context, asked: Asked, mut out: SendStream<Packet>) -> Result<(), Status> {
         let wanted = Wanted { size: asked.size as usize, time: Duration::from_millis(asked.millis) };
         for payload in self.0.source(wanted) {
-            out.send(packet(&payload)).await?;
+            out.send(packet(payload)).await?;
         }
         Ok(())
     }
@@ -46,11 +46,11 @@ impl Streams for Flows {
 
 /// What comes, until the stream ends.
 async fn tally(mut packets: RecvStream<Packet>) -> Result<Tally, Status> {
-    let receipts = Receipts::default();
+    let mut tally = Tally::default();
     while let Some(packet) = packets.next().await? {
-        receipts.add(packet.seq, &packet.body);
+        tally.add(packet.seq, &packet.body);
     }
-    Ok(receipts.tally())
+    Ok(tally)
 }
 
 fn tell(Tally { count, sum, in_order }: Tally) -> Told {
@@ -63,7 +63,7 @@ fn told(Told { count, sum, in_order }: Told) -> Tally {
 
 async fn send(mut out: SendStream<Packet>, source: Source) -> Result<(), Status> {
     for payload in source {
-        out.send(packet(&payload)).await?;
+        out.send(packet(payload)).await?;
     }
     out.finish().await
 }
@@ -101,7 +101,7 @@ async fn round_trip(
     back: &mut RecvStream<Packet>,
     payload: &Payload,
 ) -> Result<Checked> {
-    out.send(packet(payload)).await?;
+    out.send(packet(payload.clone())).await?;
     let reply = back.next().await?.ok_or("the stream ended")?;
     payload.check(reply.seq, &reply.body)
 }

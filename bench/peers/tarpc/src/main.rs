@@ -81,18 +81,18 @@ impl Peer for Tarpc {
 #[derive(Clone)]
 struct Connection(BenchClient);
 
-fn packet(payload: &Payload) -> Packet {
-    Packet { seq: payload.seq, body: payload.body.clone(), burn_us: payload.burn_us }
+fn packet(payload: Payload) -> Packet {
+    Packet { seq: payload.seq, body: payload.body, burn_us: payload.burn_us }
 }
 
 impl Client for Connection {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.0.echo(context::current(), packet(&payload)).await?;
+        let reply = self.0.echo(context::current(), packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.0.work(context::current(), packet(&payload)).await?;
+        let reply = self.0.work(context::current(), packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Supply, burn};
+use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Result, Source, Supply, burn};
 use tokio_stream::Stream;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
@@ -60,11 +60,11 @@ impl Upload for Handlers {
 
 /// What comes, until the stream ends.
 async fn tally(mut packets: Streaming<Packet>) -> Result<bench_harness::Tally, Status> {
-    let receipts = Receipts::default();
+    let mut tally = bench_harness::Tally::default();
     while let Some(packet) = packets.message().await? {
-        receipts.add(packet.seq, &packet.body);
+        tally.add(packet.seq, &packet.body);
     }
-    Ok(receipts.tally())
+    Ok(tally)
 }
 
 fn tell(bench_harness::Tally { count, sum, in_order }: bench_harness::Tally) -> Tally {
@@ -83,7 +83,7 @@ impl Streams for Flows {
     async fn down(&self, request: Request<Wanted>) -> Result<Response<Self::DownStream>, Status> {
         let Wanted { size, millis } = request.into_inner();
         let wanted = bench_harness::Wanted { size: size as usize, time: Duration::from_millis(millis) };
-        let packets = self.0.source(wanted).map(|payload| Ok(packet(&payload)));
+        let packets = self.0.source(wanted).map(|payload| Ok(packet(payload)));
         Ok(Response::new(Box::pin(tokio_stream::iter(packets))))
     }
 
@@ -140,18 +140,18 @@ struct Clients {
     streams: StreamsClient<Channel>,
 }
 
-fn packet(payload: &Payload) -> Packet {
-    Packet { seq: payload.seq, body: payload.body.clone(), burn_us: payload.burn_us }
+fn packet(payload: Payload) -> Packet {
+    Packet { seq: payload.seq, body: payload.body, burn_us: payload.burn_us }
 }
 
 impl Client for Clients {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.clone().echo(packet(&payload)).await?.into_inner();
+        let reply = self.bench.clone().echo(packet(payload.clone())).await?.into_inner();
         payload.check(reply.seq, &reply.body)
     }
 
     async fn full(&self, payload: Payload) -> Result<Checked> {
-        let mut request = Request::new(packet(&payload));
+        let mut request = Request::new(packet(payload.clone()));
         request.metadata_mut().insert("tenant", "north".parse()?);
         request.set_timeout(Duration::from_secs(5));
         let reply = self.bench.clone().full(request).await?.into_inner();
@@ -159,12 +159,12 @@ impl Client for Clients {
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.clone().work(packet(&payload)).await?.into_inner();
+        let reply = self.bench.clone().work(packet(payload.clone())).await?.into_inner();
         payload.check(reply.seq, &reply.body)
     }
 
     async fn push(&self, source: Source) -> Result<bench_harness::Tally> {
-        let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
+        let packets = tokio_stream::iter(source.map(packet));
         Ok(told(self.upload.clone().upload(packets).await?.into_inner()))
     }
 
@@ -176,12 +176,12 @@ impl Client for Clients {
     }
 
     async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
-        let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
+        let packets = tokio_stream::iter(source.map(packet));
         Ok(told(self.streams.clone().up(packets).await?.into_inner()))
     }
 
     async fn stream_both(&self, source: Source) -> Result<bench_harness::Tally> {
-        let packets = tokio_stream::iter(source.map(|payload| packet(&payload)));
+        let packets = tokio_stream::iter(source.map(packet));
         Ok(tally(self.streams.clone().both(packets).await?.into_inner()).await?)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Receipts, Result, Source, Supply, burn};
+use bench_harness::{Checked, Client, Job, Kind, Payload, Peer, Result, Source, Supply, burn};
 use futures::stream;
 use tokio::net::{TcpListener, TcpStream};
 use ttrpc::r#async::transport::{Listener, Socket};
@@ -57,11 +57,11 @@ impl Upload for Handlers {
 
 /// What comes, until the stream ends.
 async fn tally(mut packets: ServerStreamReceiver<Packet>) -> ttrpc::Result<Tally> {
-    let receipts = Receipts::default();
+    let mut tally = bench_harness::Tally::default();
     while let Some(packet) = packets.recv().await? {
-        receipts.add(packet.seq, &packet.body);
+        tally.add(packet.seq, &packet.body);
     }
-    Ok(tell(receipts.tally()))
+    Ok(tell(tally))
 }
 
 fn tell(bench_harness::Tally { count, sum, in_order }: bench_harness::Tally) -> Tally {
@@ -85,7 +85,7 @@ impl Streams for Flows {
     ) -> ttrpc::Result<()> {
         let (size, time) = (wanted.size as usize, Duration::from_millis(wanted.millis));
         for payload in self.0.source(bench_harness::Wanted { size, time }) {
-            out.send(&packet(&payload)).await?;
+            out.send(&packet(payload)).await?;
         }
         Ok(())
     }
@@ -153,33 +153,33 @@ struct Clients {
     streams: StreamsClient,
 }
 
-fn packet(payload: &Payload) -> Packet {
+fn packet(payload: Payload) -> Packet {
     let body = payload.body.to_vec();
     Packet { seq: payload.seq, body, burn_us: payload.burn_us, ..Packet::default() }
 }
 
 impl Client for Clients {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.echo(context::Context::default(), &packet(&payload)).await?;
+        let reply = self.bench.echo(context::Context::default(), &packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn full(&self, payload: Payload) -> Result<Checked> {
         let mut context = context::with_duration(Duration::from_secs(5));
         context.add("tenant".into(), "north".into());
-        let reply = self.bench.full(context, &packet(&payload)).await?;
+        let reply = self.bench.full(context, &packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.bench.work(context::Context::default(), &packet(&payload)).await?;
+        let reply = self.bench.work(context::Context::default(), &packet(payload.clone())).await?;
         payload.check(reply.seq, &reply.body)
     }
 
     async fn push(&self, source: Source) -> Result<bench_harness::Tally> {
         let mut upload = self.upload.upload(context::Context::default()).await?;
         for payload in source {
-            upload.send(&packet(&payload)).await?;
+            upload.send(&packet(payload)).await?;
         }
         Ok(told(&upload.close_and_recv().await?))
     }
@@ -188,18 +188,18 @@ impl Client for Clients {
         let (size, millis) = (wanted.size as u32, wanted.time.as_millis() as u64);
         let asked = Wanted { size, millis, ..Wanted::default() };
         let mut packets = self.streams.down(context::Context::default(), &asked).await?;
-        let receipts = Receipts::default();
+        let mut tally = bench_harness::Tally::default();
         while let Some(packet) = packets.recv().await? {
-            receipts.add(packet.seq, &packet.body);
+            tally.add(packet.seq, &packet.body);
         }
         let sent = self.streams.sent(context::Context::default(), &Nothing::default()).await?;
-        Ok([told(&sent), receipts.tally()])
+        Ok([told(&sent), tally])
     }
 
     async fn stream_up(&self, source: Source) -> Result<bench_harness::Tally> {
         let mut up = self.streams.up(context::Context::default()).await?;
         for payload in source {
-            up.send(&packet(&payload)).await?;
+            up.send(&packet(payload)).await?;
         }
         Ok(told(&up.close_and_recv().await?))
     }
@@ -208,20 +208,20 @@ impl Client for Clients {
         let (out, mut back) = self.streams.both(context::Context::default()).await?.split();
         let sender = tokio::spawn(async move {
             for payload in source {
-                out.send(&packet(&payload)).await?;
+                out.send(&packet(payload)).await?;
             }
             out.close_send().await
         });
-        let receipts = Receipts::default();
+        let mut tally = bench_harness::Tally::default();
         loop {
             match back.recv().await {
-                Ok(packet) => receipts.add(packet.seq, &packet.body),
+                Ok(packet) => tally.add(packet.seq, &packet.body),
                 Err(ttrpc::Error::Eof) => break,
                 Err(error) => return Err(error.into()),
             }
         }
         sender.await??;
-        Ok(receipts.tally())
+        Ok(tally)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bench_harness::{Payload, Receipts, Result, Source, Supply, Tally, Wanted};
+use bench_harness::{Payload, Result, Source, Supply, Tally, Wanted};
 use futures::{Stream, StreamExt, pin_mut, stream};
 use volo::net::Address;
 use volo_grpc::server::{Server, ServiceBuilder};
@@ -28,7 +28,7 @@ impl bench::Streams for Flows {
     ) -> Result<Response<BoxStream<'static, Result<bench::Packet, Status>>>, Status> {
         let bench::Wanted { size, millis } = request.into_inner();
         let source = self.0.source(Wanted { size: size as usize, time: Duration::from_millis(millis) });
-        Ok(Response::new(stream::iter(source.map(|payload| Ok(packet(&payload)))).boxed()))
+        Ok(Response::new(stream::iter(source.map(|payload| Ok(packet(payload)))).boxed()))
     }
 
     async fn sent(&self, _: Request<bench::Nothing>) -> Result<Response<bench::Tally>, Status> {
@@ -59,13 +59,13 @@ pub async fn serve(addr: SocketAddr) -> Result<()> {
 
 /// What comes, until the stream ends.
 async fn tally(packets: impl Stream<Item = Result<bench::Packet, Status>>) -> Result<Tally, Status> {
-    let receipts = Receipts::default();
+    let mut tally = Tally::default();
     pin_mut!(packets);
     while let Some(packet) = packets.next().await {
         let packet = packet?;
-        receipts.add(packet.seq, &packet.body);
+        tally.add(packet.seq, &packet.body);
     }
-    Ok(receipts.tally())
+    Ok(tally)
 }
 
 fn tell(Tally { count, sum, in_order }: Tally) -> bench::Tally {
@@ -76,8 +76,8 @@ fn told(tally: &bench::Tally) -> Tally {
     Tally { count: tally.count, sum: tally.sum, in_order: tally.in_order }
 }
 
-fn packet(payload: &Payload) -> bench::Packet {
-    bench::Packet { seq: payload.seq, body: payload.body.clone(), ..bench::Packet::default() }
+fn packet(payload: Payload) -> bench::Packet {
+    bench::Packet { seq: payload.seq, body: payload.body, ..bench::Packet::default() }
 }
 
 #[derive(Clone)]
@@ -100,12 +100,12 @@ impl Streams {
     }
 
     pub async fn up(&self, source: Source) -> Result<Tally> {
-        let packets = stream::iter(source.map(|payload| packet(&payload)));
+        let packets = stream::iter(source.map(packet));
         Ok(told(&self.0.up(packets).await?.into_inner()))
     }
 
     pub async fn both(&self, source: Source) -> Result<Tally> {
-        let packets = stream::iter(source.map(|payload| packet(&payload)));
+        let packets = stream::iter(source.map(packet));
         Ok(tally(self.0.both(packets).await?.into_inner()).await?)
     }
 }

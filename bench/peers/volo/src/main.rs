@@ -106,14 +106,14 @@ impl Connection {
     }
 }
 
-fn packet(payload: &Payload) -> Packet {
+fn packet(payload: Payload) -> Packet {
     let (seq, burn_us) = (payload.seq.cast_signed(), payload.burn_us.cast_signed());
-    Packet { seq, body: payload.body.clone(), burn_us }
+    Packet { seq, body: payload.body, burn_us }
 }
 
 impl Client for Connection {
     async fn echo(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.calls()?.echo(packet(&payload)).await?;
+        let reply = self.calls()?.echo(packet(payload.clone())).await?;
         payload.check(reply.seq.cast_unsigned(), &reply.body)
     }
 
@@ -122,13 +122,13 @@ impl Client for Connection {
         info.set_transient("TENANT", "north");
         let mut options = CallOpt::new();
         options.config.set_rpc_timeout(Some(Duration::from_secs(5)));
-        let call = self.calls()?.clone().with_callopt(options).full(packet(&payload));
+        let call = self.calls()?.clone().with_callopt(options).full(packet(payload.clone()));
         let reply = METAINFO.scope(RefCell::new(info), call).await?;
         payload.check(reply.seq.cast_unsigned(), &reply.body)
     }
 
     async fn work(&self, payload: Payload) -> Result<Checked> {
-        let reply = self.calls()?.work(packet(&payload)).await?;
+        let reply = self.calls()?.work(packet(payload.clone())).await?;
         payload.check(reply.seq.cast_unsigned(), &reply.body)
     }
 
