@@ -249,8 +249,9 @@ macro_rules! config_setters {
         }
 
         /// How many bytes of items that were not read yet a stream may hold; each counts 64 bytes more. Default 256 KiB,
-        /// 16 KiB to 1 GiB. One item may be larger, if the stream is read and empty. All of a connection's streams together
-        /// may hold as much as this times `max_in_flight`.
+        /// 16 KiB to 1 GiB. One item may be larger, if the stream is read and empty. A stream whose reader is quicker than the
+        /// credit travels is given up to four times as much, as long as all of a connection's are not given more than 16 times
+        /// this beyond their own. All of them together may hold as much as this times `max_in_flight`, and those 16.
         pub fn stream_credit(mut self, bytes: usize) -> Self {
             ::std::sync::Arc::make_mut(&mut self.config).stream_credit = bytes;
             self

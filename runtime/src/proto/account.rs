@@ -146,6 +146,19 @@ impl Grant {
         self.window
     }
 
+    /// Whether the peer waits for credit that is on its way, nothing is held, and what it waits to send fits.
+    pub(crate) fn is_short(&self) -> bool {
+        let waits_with = self.wanted.saturating_sub(self.spent);
+        self.held == 0 && self.wanted <= self.total && (1..=self.window).contains(&waits_with)
+    }
+
+    /// Raises the total for good, once for what the peer waits with.
+    pub(crate) fn grow(&mut self, more: u64) {
+        self.wanted = self.spent;
+        self.window = self.window.saturating_add(more);
+        self.total = self.total.saturating_add(more);
+    }
+
     /// Whether the peer asked for more than it was given.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted > self.total

@@ -133,6 +133,7 @@ impl Connection {
         let grew = inn.grant.want(total);
         self.owe_stream(id, grew);
         self.stream_asks(id);
+        self.grow_stream_of(id);
     }
 
     /// A stream whose reader waits is lent what a large item needs, in its turn.

@@ -10,7 +10,7 @@
 //! | `stream` `reading` `sending` | streams: their halves, items that come, items that go |
 //! | `receive` `peer` | where a frame goes; HELLO, AUTH, READY, BIND, PING, PONG |
 //! | `placing` | bytes of large messages that are read straight to where they belong |
-//! | `crediting` | CREDIT and BLOCKED |
+//! | `crediting` `growing` | CREDIT and BLOCKED; streams that are given more |
 //! | `ending` | GOAWAY, drain, the end of it all |
 //! | `resting` | memory that is given back when little is going on |
 //! | `account` `routes` `deadlines` `life` `assembly` `pool` `items` `outbox` `transit` `seldom` | the parts: credit, route numbers, deadlines, keepalive, fragments and their buffers, items that came, what waits to be written, what of large messages is on its way, queues that most never use |
@@ -26,6 +26,7 @@ mod crediting;
 mod deadlines;
 mod ending;
 mod event;
+mod growing;
 mod items;
 mod lanes;
 mod leaving;
@@ -141,6 +142,8 @@ pub(crate) struct Connection {
     items_begun: u64,
     /// Streams whose senders wait for the write buffer.
     senders_in_line: Vec<CallId>,
+    /// Those that were given more credit than their first; some may be over.
+    grown: Seldom<StreamKey>,
     events: VecDeque<Event>,
     work: Vec<Work>,
     /// Calls of ours that were answered: the event that comes most, kept small.
@@ -187,6 +190,7 @@ impl Connection {
             streams_begun: 0,
             items_begun: 0,
             senders_in_line: Vec::new(),
+            grown: Seldom::default(),
             events: VecDeque::new(),
             work: Vec::new(),
             answered: VecDeque::new(),

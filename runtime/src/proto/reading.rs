@@ -47,6 +47,7 @@ impl Connection {
         }
         // What is large is granted only to who reads (wire 7.8).
         self.stream_asks(key.id);
+        self.grow_stream(key);
         Read::Wait
     }
 

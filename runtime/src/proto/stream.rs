@@ -105,6 +105,11 @@ impl ItemsOut {
 }
 
 impl Stream {
+    /// Its key, in the call of this number.
+    pub(super) fn key(&self, id: CallId) -> StreamKey {
+        StreamKey { id, serial: self.serial }
+    }
+
     /// Whether this is the one of this key, and goes on.
     pub(super) fn is(&self, key: StreamKey) -> bool {
         self.serial == key.serial && !self.over

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::frame::{Call, CallId, EndCode, FragmentOf, Frame, Piece, Role, Scope, Settings};
+use crate::proto::growing::TIMES;
 
 /// Items one way, or the message of the call that way.
 #[derive(Debug, Default)]
@@ -231,8 +232,12 @@ impl Observer {
                 let way = if by_caller { &mut line.down } else { &mut line.up };
                 check(way.flows && credit.total > way.total, "7.3: CREDIT that grows nothing")?;
                 let largest = 64 + u64::from(self.ours.message_limit);
-                let most = self.ours.stream_credit.max(largest.min(way.wanted.saturating_sub(way.spent)));
-                check(credit.total - way.spent <= most, "7.8: more granted than is wanted or first")?;
+                let lent = largest.min(way.wanted.saturating_sub(way.spent));
+                let most = self.ours.stream_credit.saturating_mul(TIMES).max(lent);
+                check(
+                    credit.total - way.spent <= most,
+                    "7.8: more granted than is wanted or a stream may have",
+                )?;
                 way.total = credit.total;
             }
             Frame::Blocked(wanted) => {

@@ -141,3 +141,88 @@ fn of_a_thousand_that_offer_more_than_their_credit_only_who_reads_is_lent_it() {
         pair.b.give_back(theirs, 60_064);
     }
 }
+
+/// All that may be sent is sent and read, and both ends wait.
+fn a_round(pair: &mut Pair, key: StreamKey, theirs: StreamKey) {
+    while matches!(pair.a.send(key, &body(1, 960)), Sent::Gone) {}
+    pair.drive();
+    read_all(pair, theirs);
+    assert!(matches!(pair.b.read(theirs, &mut VecDeque::new()), Read::Wait));
+    pair.drive();
+}
+
+fn read_all(pair: &mut Pair, theirs: StreamKey) {
+    let mut items = VecDeque::new();
+    while matches!(pair.b.read(theirs, &mut items), Read::Items(_)) {
+        let cost = items.drain(..).map(|item| 64 + item.len() as u64).sum();
+        pair.b.give_back(theirs, cost);
+    }
+}
+
+fn window(pair: &mut Pair, theirs: StreamKey) -> u64 {
+    pair.b.conn.stream(theirs).unwrap().inn.as_ref().unwrap().grant.window()
+}
+
+#[test]
+fn a_stream_whose_ends_wait_for_each_other_is_given_more_until_it_has_four_times_its_credit() {
+    let (mut pair, key, theirs) = one_stream();
+    let mut windows = Vec::new();
+    for _ in 0..5 {
+        a_round(&mut pair, key, theirs);
+        windows.push(window(&mut pair, theirs) / FIRST as u64);
+    }
+    assert_eq!(windows, [2, 4, 4, 4, 4]);
+    let account = &pair.a.conn.stream(key).unwrap().out.as_ref().unwrap().account;
+    assert_eq!(account.available(), 4 * FIRST as u64, "and its sender was told");
+}
+
+#[test]
+fn a_stream_is_given_no_more_where_its_reader_is_the_slower_or_its_sender_does_not_wait() {
+    let (mut pair, key, theirs) = one_stream();
+    for _ in 0..5 {
+        while matches!(pair.a.send(key, &body(1, 960)), Sent::Gone) {}
+        pair.drive();
+        // It takes one after the other, and the next is here before it comes for more.
+        let mut items = VecDeque::new();
+        assert!(matches!(pair.b.read(theirs, &mut items), Read::Items(_)));
+        pair.b.give_back(theirs, FIRST as u64);
+        pair.drive();
+    }
+    // There is room for each before it is to be sent.
+    for _ in 0..50 {
+        assert!(matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
+        pair.drive();
+        read_all(&mut pair, theirs);
+        pair.drive();
+    }
+    assert_eq!(window(&mut pair, theirs), FIRST as u64);
+}
+
+#[test]
+fn all_streams_together_are_given_so_much_more_and_what_is_over_leaves_it_to_others() {
+    let mut pair = Pair::new(&config(64));
+    pair.b.handler = Handler::Wait;
+    let keys: Vec<_> =
+        (0..40).map(|_| pair.a.open_stream(Shape::Bidi, 1, 0, None).expect("there is room")).collect();
+    pair.drive();
+    let theirs: Vec<_> = pair.b.calls.iter().map(|call| call.stream.expect("it has streams")).collect();
+    let sum = |pair: &mut Pair| -> u64 {
+        let streams = pair.b.conn.serving.streams();
+        streams.map(|stream| stream.inn.as_ref().map_or(0, |inn| inn.grant.window() - FIRST as u64)).sum()
+    };
+    for (key, theirs) in keys.iter().zip(&theirs) {
+        for _ in 0..3 {
+            a_round(&mut pair, *key, *theirs);
+        }
+    }
+    assert_eq!(sum(&mut pair), 16 * FIRST as u64);
+    let grown = theirs.iter().position(|theirs| window(&mut pair, *theirs) == 4 * FIRST as u64).unwrap();
+    let small = theirs.iter().position(|theirs| window(&mut pair, *theirs) == FIRST as u64).unwrap();
+    pair.a.conn.give_up(keys[grown].id.number());
+    pair.drive();
+    for _ in 0..3 {
+        a_round(&mut pair, keys[small], theirs[small]);
+    }
+    assert!(window(&mut pair, theirs[small]) > FIRST as u64);
+    assert!(sum(&mut pair) <= 16 * FIRST as u64);
+}
