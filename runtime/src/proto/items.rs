@@ -17,6 +17,9 @@ use crate::{Error, Status};
 /// Items that nobody waits for are copied into buffers of this size: as they were read, each could keep a whole read buffer
 /// alive.
 const CHUNK: usize = 8 << 10;
+/// Copies of so many bytes use buffers again: what the pool rounds up is less than half of that. A reader that is behind lets
+/// many come and go, for which the allocator would give and take pages each time.
+const POOLED: usize = 32 << 10;
 
 /// The items of one side of a call.
 #[derive(Debug)]
@@ -53,7 +56,12 @@ struct Here {
 
 impl Here {
     /// A message that may lie here for long: it keeps no more alive than it was charged for.
-    fn keep(&mut self, message: &Bytes) -> Bytes {
+    fn keep(&mut self, message: &Bytes, pool: &mut Pool) -> Bytes {
+        if message.len() >= POOLED {
+            let mut copy = pool.take(message.len());
+            copy.extend_from_slice(message);
+            return copy.freeze();
+        }
         if message.len() > CHUNK {
             return Bytes::copy_from_slice(message);
         }
@@ -127,7 +135,7 @@ impl ItemsIn {
         }
         match Assembly::begin(item.message, pool) {
             Arrived::Whole(message) => {
-                let message = self.keep(message);
+                let message = self.keep(message, pool);
                 self.here().queue.push_back(Messages::One(message, cost));
             }
             Arrived::Begun(assembly) => {
@@ -139,19 +147,19 @@ impl ItemsIn {
     }
 
     /// Many items as one. Given back: each is to be taken by itself, for what concerns one of them alone.
-    pub(super) fn take_run(&mut self, run: Run, limit: u32) -> Option<Run> {
+    pub(super) fn take_run(&mut self, run: Run, pool: &mut Pool, limit: u32) -> Option<Run> {
         let plain = !self.discards && !self.is_under_way() && run.longest() <= limit;
         if !plain || !self.grant.charge(cost_of_run(&run)) {
             return Some(run);
         }
-        let kept = self.keep(run.frames().clone());
+        let kept = self.keep(run.frames().clone(), pool);
         self.here().queue.push_back(Messages::Run(run.moved(kept)));
         None
     }
 
     /// A message, as it may lie here: who waits takes it at once.
-    fn keep(&mut self, message: Bytes) -> Bytes {
-        if self.waits { message } else { self.here().keep(&message) }
+    fn keep(&mut self, message: Bytes, pool: &mut Pool) -> Bytes {
+        if self.waits { message } else { self.here().keep(&message, pool) }
     }
 
     /// FRAGMENT.

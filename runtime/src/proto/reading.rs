@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Connection;
-use super::calling::Answer;
+use super::calling::{Answer, Calling};
 use super::crediting::Asker;
 use super::event::{Event, Messages};
 use super::items::ItemsIn;
 use super::leaving::GivenUp;
+use super::serving::Serving;
 use super::stream::{Half, StreamKey};
 use crate::Status;
 use crate::frame::{CallId, FrameError, ItemRun, Stop as StopFrame};
@@ -128,8 +129,9 @@ impl Connection {
     pub(super) fn on_items(&mut self, run: ItemRun) -> Result<(), FrameError> {
         let ItemRun { id, messages } = run;
         let limit = self.ours.message_limit;
-        let taken = match self.plain_items(id) {
-            Some(inn) => inn.take_run(messages, limit),
+        let ours = self.is_ours(id);
+        let taken = match plain_items(ours, &mut self.calling, &mut self.serving, id) {
+            Some(inn) => inn.take_run(messages, &mut self.pool, limit),
             None => Some(messages),
         };
         let Some(messages) = taken else {
@@ -144,20 +146,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-
-    /// The items of a call, if more of them may come.
-    fn plain_items(&mut self, id: CallId) -> Option<&mut ItemsIn> {
-        let stream = if self.is_ours(id) {
-            let slot = self.calling.open(id.number()).filter(|slot| slot.reply().is_none())?;
-            // No HEADERS after them.
-            slot.headers = true;
-            slot.stream_mut()
-        } else {
-            let served = self.serving.open(id.number())?;
-            served.stream.as_deref_mut().filter(|_| !served.caller_ended)
-        };
-        stream?.inn.as_mut()
     }
 
     /// An item is whole, or is not to become so: it may be another's turn to be lent credit.
@@ -247,4 +235,23 @@ impl Connection {
             Half::Sender => self.drop_sender(key),
         }
     }
+}
+
+/// The items of a call, if more of them may come.
+fn plain_items<'a>(
+    is_ours: bool,
+    calling: &'a mut Calling,
+    serving: &'a mut Serving,
+    id: CallId,
+) -> Option<&'a mut ItemsIn> {
+    let stream = if is_ours {
+        let slot = calling.open(id.number()).filter(|slot| slot.reply().is_none())?;
+        // No HEADERS after them.
+        slot.headers = true;
+        slot.stream_mut()
+    } else {
+        let served = serving.open(id.number())?;
+        served.stream.as_deref_mut().filter(|_| !served.caller_ended)
+    };
+    stream?.inn.as_mut()
 }

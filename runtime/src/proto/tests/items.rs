@@ -2,7 +2,9 @@
 
 use super::raw::*;
 use super::*;
-use crate::frame::{CallId, EndCode};
+use crate::frame::{CallId, EndCode, Run, Settings};
+use crate::proto::items::ItemsIn;
+use crate::proto::pool::Pool;
 
 /// A stream whose items the machine takes: of a call of the peer's, and of one of its own.
 fn streams(config: &Config) -> [(Raw, CallId); 2] {
@@ -108,20 +110,39 @@ fn many_items_that_nobody_reads_any_more_are_counted_and_dropped() {
     }
 }
 
+/// Items as they are read, and where they lie then.
+fn a_run(lens: Vec<usize>) -> (Run, std::ops::Range<usize>) {
+    let mut input = BytesMut::new();
+    items(theirs(1), lens).iter().for_each(|frame| frame.encode(&mut input));
+    let start = input.as_ptr() as usize;
+    let place = start..start + input.len();
+    let (mut decoder, mut frames) = (Decoder::new(u32::MAX), Vec::new());
+    decoder.decode_most(&mut input, 10, &mut frames).unwrap();
+    let Some(Frame::Items(run)) = frames.pop() else { panic!("a run") };
+    (run.messages, place)
+}
+
+/// Where the first of them lies when nobody waits for them.
+fn kept(inn: &mut ItemsIn, pool: &mut Pool, run: Run) -> usize {
+    assert_eq!(inn.take_run(run, pool, 1 << 20), None);
+    let mut queue = VecDeque::new();
+    inn.read_into(&mut queue);
+    queue[0].next().unwrap().0.as_ptr() as usize
+}
+
 #[test]
 fn items_that_nobody_waits_for_keep_no_read_buffer_alive() {
-    for lens in [vec![110; 20], vec![110; 200]] {
-        let mut input = BytesMut::new();
-        items(theirs(1), lens).iter().for_each(|frame| frame.encode(&mut input));
-        let (start, len) = (input.as_ptr() as usize, input.len());
-        let (mut decoder, mut frames) = (Decoder::new(u32::MAX), Vec::new());
-        decoder.decode_most(&mut input, 10, &mut frames).unwrap();
-        let Some(Frame::Items(run)) = frames.pop() else { panic!("a run") };
-        let mut inn = super::super::items::ItemsIn::new(1 << 20);
-        assert_eq!(inn.take_run(run.messages, 1 << 20), None);
-        let mut queue = VecDeque::new();
-        inn.read_into(&mut queue);
-        let (message, _) = queue[0].next().unwrap();
-        assert!(!(start..start + len).contains(&(message.as_ptr() as usize)));
+    let mut pool = Pool::new(&Settings::initial());
+    for lens in [vec![110; 20], vec![110; 200], vec![4_000; 12]] {
+        let (run, place) = a_run(lens);
+        assert!(!place.contains(&kept(&mut ItemsIn::new(1 << 20), &mut pool, run)));
     }
+}
+
+#[test]
+fn copies_of_many_items_use_the_buffers_of_those_that_were_read() {
+    let (mut pool, mut inn) = (Pool::new(&Settings::initial()), ItemsIn::new(1 << 20));
+    let mut places = (0..20).map(|_| kept(&mut inn, &mut pool, a_run(vec![4_000; 12]).0));
+    let first = places.next();
+    assert!(places.all(|place| Some(place) == first));
 }
