@@ -146,15 +146,20 @@ impl Grant {
         self.window
     }
 
-    /// Whether the peer waits for credit that is on its way, nothing is held, and what it waits to send fits.
-    pub(crate) fn is_short(&self) -> bool {
-        let waits_with = self.wanted.saturating_sub(self.spent);
-        self.held == 0 && self.wanted <= self.total && (1..=self.window).contains(&waits_with)
+    /// Once for each BLOCKED: whether the peer waits for credit that is on its way while nothing is held, and what it waits to send
+    /// fits.
+    pub(crate) fn starts_to_wait(&mut self) -> bool {
+        let (all_is_back, waits_with) =
+            (self.held == 0 && self.lent == 0, self.wanted.saturating_sub(self.spent));
+        let short = all_is_back && self.wanted <= self.total && (1..=self.window).contains(&waits_with);
+        if short {
+            self.wanted = self.spent;
+        }
+        short
     }
 
-    /// Raises the total for good, once for what the peer waits with.
+    /// Raises the total for good.
     pub(crate) fn grow(&mut self, more: u64) {
-        self.wanted = self.spent;
         self.window = self.window.saturating_add(more);
         self.total = self.total.saturating_add(more);
     }

@@ -39,6 +39,11 @@ impl Life {
         self.pinged = None;
     }
 
+    /// When bytes were read last.
+    pub(crate) fn last_read(&self) -> Instant {
+        self.last_read
+    }
+
     /// Bytes were handed to the transport, or the transport took some.
     pub(crate) fn write_progress(&mut self, now: Instant, more_to_write: bool) {
         self.stalled_since = more_to_write.then_some(now);

@@ -66,6 +66,7 @@ use self::calling::Calling;
 use self::crediting::{Asker, Owed};
 use self::deadlines::Deadlines;
 use self::ending::Farewell;
+use self::growing::Grown;
 use self::lanes::Lanes;
 use self::life::{Life, Verdict};
 use self::outbox::{Left, Outbox};
@@ -142,8 +143,8 @@ pub(crate) struct Connection {
     items_begun: u64,
     /// Streams whose senders wait for the write buffer.
     senders_in_line: Vec<CallId>,
-    /// Those that were given more credit than their first; some may be over.
-    grown: Seldom<StreamKey>,
+    /// Those that were given more credit than their first, or may be soon; some may be over.
+    grown: Seldom<Grown>,
     events: VecDeque<Event>,
     work: Vec<Work>,
     /// Calls of ours that were answered: the event that comes most, kept small.

@@ -8,6 +8,8 @@ use crate::frame::Settings;
 
 /// Sizes are rounded up to this, so that messages of about the same size share buffers.
 const STEP: usize = 16 << 10;
+/// No more are kept: all of them may be looked at for a message.
+const MANY: usize = 512;
 
 /// How far into its pages a message is encoded. What it is encoded from is large too and begins with a page, as all that the
 /// allocator maps; encoded, it would lie a few bytes further into its page, and that is what `rep movsb`, by which such
@@ -65,16 +67,10 @@ impl Pool {
         };
         let buffer = kept.handle.split_off(0);
         self.kept.push(kept);
-        while self.bytes > self.most {
-            self.forget_one();
+        while self.bytes > self.most || self.kept.len() > MANY {
+            self.bytes -= self.kept.remove(0).size;
         }
         buffer
-    }
-
-    /// One that somebody has rather than one that is free.
-    fn forget_one(&mut self) {
-        let in_use = self.kept.iter_mut().position(|kept| !kept.handle.try_reclaim(kept.size));
-        self.bytes -= self.kept.remove(in_use.unwrap_or(0)).size;
     }
 }
 
@@ -151,11 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_is_kept_rather_than_what_somebody_has() {
-        let mut pool = of(4 << 20, 0);
-        let free = pool.take(4 << 20).as_ptr();
-        let held: Vec<_> = (0..5).map(|_| pool.take(3 << 20)).collect();
-        assert!(pool.bytes <= pool.most && held.iter().all(|buffer| buffer.as_ptr() != free));
-        assert_eq!(pool.take(4 << 20).as_ptr(), free);
+    fn those_of_a_size_that_comes_no_more_make_room_for_others() {
+        let mut pool = of(4 << 20, 16 << 20);
+        drop((0..16).map(|_| pool.take(1 << 20)).collect::<Vec<_>>());
+        let mut places = (0..100).map(|_| pool.take(2 << 20).as_ptr());
+        let first = places.next();
+        assert!(places.all(|place| Some(place) == first));
+        let small: Vec<_> = (0..2 * MANY).map(|_| pool.take(1)).collect();
+        assert_eq!((pool.kept.len(), small.len()), (MANY, 2 * MANY));
     }
 }

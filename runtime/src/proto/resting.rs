@@ -20,6 +20,7 @@ impl Connection {
         self.held.shrink();
         self.replies_waiting.shrink();
         self.asking.shrink();
+        self.beyond();
         self.grown.shrink();
         if self.owed.lanes.is_empty() {
             self.owed.lanes = Vec::new();

@@ -139,7 +139,9 @@ impl HandlerTask {
             Some(OnDone::Push(lane)) => Some(Arc::clone(&lane.turn)),
             _ => None,
         };
-        let habit = self.habit;
+        // Without other workers nobody can get out of the way.
+        let has_workers = shared.burning.is_some();
+        let habit = if has_workers { self.habit } else { Habit::Quick };
         let mut timed = || {
             let began = clock::now();
             let polled = self.poll_handler(cx);
@@ -155,7 +157,7 @@ impl HandlerTask {
             Habit::Doubtful => measured(),
             Habit::Burns => shared.poll_burning(measured),
         };
-        if habit != Habit::Quick || burns::is_long(took) {
+        if has_workers && (habit != Habit::Quick || burns::is_long(took)) {
             let burns = shared.router.burns(self.core.route());
             match habit {
                 Habit::Quick => burns.seemed_long(took),
