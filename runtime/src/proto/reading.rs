@@ -19,7 +19,7 @@ use crate::frame::{CallId, FrameError, ItemRun, Stop as StopFrame};
 /// What a reader finds.
 #[derive(Debug)]
 pub(crate) enum Read {
-    /// Items; and so much is the first total of their stream, by which their cost is given back.
+    /// Items; and so much of their stream may be unread, by which their cost is given back.
     Items(u64),
     /// No more come: why.
     End(Answer),

@@ -24,7 +24,7 @@ pub(crate) struct StreamHandle {
 
 /// What a reader finds.
 pub(crate) enum Found {
-    /// Items; and the first total of their stream.
+    /// Items; and how much of their stream may be unread.
     Items(u64),
     End(Answer),
 }

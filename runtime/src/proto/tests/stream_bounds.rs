@@ -200,18 +200,16 @@ fn a_stream_is_given_no_more_where_its_reader_is_the_slower_or_its_sender_does_n
 
 #[test]
 fn a_stream_is_given_more_also_when_its_reader_waits_first_and_not_where_credit_takes_long_to_come() {
-    for (apart, times) in [(1, 4), (6, 1)] {
+    for (apart, times) in [(1, 2), (6, 1)] {
         let (mut pair, key, theirs) = one_stream();
-        for _ in 0..5 {
+        for _ in 0..2 {
             for _ in 0..16 {
                 assert!(matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
             }
             pair.drive();
             // The credit for these is told, and not here yet.
             read_all(&mut pair, theirs);
-            while matches!(pair.a.send(key, &body(1, 960)), Sent::Gone) {}
-            pair.drive();
-            read_all(&mut pair, theirs);
+            assert!(!matches!(pair.a.send(key, &body(1, 960)), Sent::Gone));
             pair.drive();
             pair.step(Duration::from_millis(apart));
         }
