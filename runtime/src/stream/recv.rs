@@ -148,12 +148,18 @@ impl<T> RecvStream<T> {
 
     /// The length of the item under way, if that is the next. From here on who waits for an item is woken for each piece.
     pub(super) fn begun(&self) -> Option<usize> {
-        self.state.handle.as_ref()?.begun()
+        self.handle_of_next()?.begun()
     }
 
     /// What has come of the item under way; the last piece is the next item.
     pub(super) fn take_piece(&self) -> Option<Bytes> {
-        self.state.handle.as_ref()?.take_piece()
+        self.handle_of_next()?.take_piece()
+    }
+
+    /// Of the item that is under way, if that is the next. It need not be when reading had to wait: that may have been for others
+    /// to run.
+    fn handle_of_next(&self) -> Option<&StreamHandle> {
+        self.state.handle.as_ref().filter(|_| self.state.items.is_empty())
     }
 }
 

@@ -39,11 +39,7 @@ impl Wire {
     }
 
     async fn say_as(&mut self, kind: u8, flags: u8, id: [u8; 4], body: &[u8]) {
-        let mut frame = ((6 + body.len()) as u32).to_be_bytes().to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(id);
-        frame.extend_from_slice(body);
-        within(self.0.write_all(&frame)).await.unwrap();
+        within(self.0.write_all(&frame(kind, flags, id, body))).await.unwrap();
     }
 
     /// The next frame of one of these kinds: kind, flags, body.
@@ -100,6 +96,14 @@ impl Wire {
             came.extend(self.hear(&[FRAGMENT]).await.2);
         }
     }
+}
+
+fn frame(kind: u8, flags: u8, id: [u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut frame = ((6 + body.len()) as u32).to_be_bytes().to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(id);
+    frame.extend_from_slice(body);
+    frame
 }
 
 fn message_bytes() -> Vec<u8> {
@@ -280,6 +284,29 @@ async fn items_pass_before_they_are_whole_both_ways_and_break_off_where_they_wen
         let (kind, _, body) = near.hear(&[RESET, FRAGMENT]).await;
         assert_eq!((kind, &body[..4]), (RESET, &[0, 0, 0, 10][..]));
     }
+}
+
+/// More of them than a task may read in one go, and half of a large one behind.
+#[tokio::test]
+async fn a_large_item_passes_behind_all_the_small_ones_that_came_before_it() {
+    const MANY: u16 = 2_000;
+    let (mut near, listener, _server) = proxied().await;
+    near.say(CALL, NAMED | STREAM, &opening()).await;
+    let mut far = accept(&listener).await;
+    far.hear(&[CALL]).await;
+    far.say(CREDIT, 0, &(1_u64 << 20).to_be_bytes()).await;
+    let one = [0, 0, 0, 1];
+    let mut said: Vec<u8> = (0..MANY).flat_map(|n| frame(ITEM, 0, one, &n.to_be_bytes())).collect();
+    said.extend(frame(ITEM, FRAGMENTED, one, &total()));
+    said.extend(message_bytes()[..TOTAL / 2].chunks(PIECE).flat_map(|piece| frame(FRAGMENT, 0, one, piece)));
+    within(near.0.write_all(&said)).await.unwrap();
+    for n in 0..MANY {
+        assert_eq!(far.hear(&[ITEM, FRAGMENT]).await, (ITEM, 0, n.to_be_bytes().to_vec()));
+    }
+    let mut came = far.hear_part(ITEM, TOTAL / 2).await;
+    near.say_part(TOTAL / 2..TOTAL).await;
+    far.hear_more(&mut came, TOTAL).await;
+    assert!(came == message_bytes());
 }
 
 #[tokio::test]
