@@ -332,8 +332,9 @@ async fn demo() -> Result<()> {
     let folder = Folder::new()?;
     let store = FilesClient::new(Router::new().add(FilesServer::new(Store::new(folder.sub("store")?))));
     let line = Line { store, breaks_up: true.into(), breaks_down: true.into() };
-    let bound =
-        Server::new(Router::new().add(FilesServer::new(line))).listen("tcp://127.0.0.1:0").bind().await?;
+    // With little credit, so that what was sent when the line breaks is not far ahead of what is there.
+    let server = Server::new(Router::new().add(FilesServer::new(line))).stream_credit(64 << 10);
+    let bound = server.listen("tcp://127.0.0.1:0").bind().await?;
     let address = bound.local_addrs()[0].to_string();
     tokio::spawn(bound.serve());
     let files = FilesClient::new(Channel::connect(address).await?);
